@@ -1,0 +1,79 @@
+"""One tree of errors. Every message says what happened, to which file, and what to do next."""
+
+from __future__ import annotations
+
+
+class LabelError(Exception):
+    """Root of everything this library raises on purpose.
+
+    ``code`` is stable and dotted; ``hint`` is the next step for a person.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(LabelError):
+    """The caller asked for something that cannot be."""
+
+    code = "usage"
+
+
+class ConfigError(UsageError):
+    """The user's configuration cannot be used."""
+
+    code = "config"
+
+
+class UnreadableError(LabelError):
+    """The container could not be parsed to its end, or is of an unsupported kind."""
+
+    code = "unreadable"
+
+
+class UnsupportedError(UnreadableError):
+    """No medium accepts these bytes."""
+
+    code = "unreadable.unsupported"
+
+
+class LimitError(UnreadableError):
+    """A limit on size, pixels, recursion or decompression was hit."""
+
+    code = "unreadable.limit"
+
+
+class TamperedError(LabelError):
+    """The input's own marks contradict its bytes: labelling it would launder it."""
+
+    code = "tampered"
+
+
+class NoticeError(LabelError):
+    """The notice cannot be placed legibly."""
+
+    code = "notice.no-room"
+
+
+class IdentityError(LabelError):
+    """A signing identity cannot be made, read or used."""
+
+    code = "identity"
+
+
+class ReadBackError(LabelError):
+    """The written copy did not read back as promised; nothing was replaced."""
+
+    code = "read-back"
+
+
+class WriteError(LabelError):
+    """The target could not be written."""
+
+    code = "write"
