@@ -1,0 +1,61 @@
+"""Facts: what was seen, each under one stable dotted code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How a fact weighs."""
+
+    SUCCESS = "success"
+    INFORMATIONAL = "informational"
+    FAILURE = "failure"
+
+
+class Status(StrEnum):
+    """Of a mark."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+
+
+class Strength(StrEnum):
+    """Of evidence."""
+
+    DECLARED = "declared"
+    STRONG = "strong"
+    WEAK = "weak"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One observation. ``mark`` is the carrier it speaks of, ``where`` the place in the file."""
+
+    code: str
+    level: Level = Level.INFORMATIONAL
+    mark: str | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One carrier and its state; ``details`` is JSON-ready."""
+
+    kind: str
+    status: Status
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Something that tells AI made it."""
+
+    source: str
+    generator: str
+    strength: Strength
+    where: str
+    excerpt: str

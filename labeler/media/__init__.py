@@ -1,0 +1,81 @@
+"""Containers, found by content and imported on first use. A new format is one file and one line here."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import BinaryIO
+
+from labeler.errors import UnsupportedError
+from labeler.media.base import (
+    Box,
+    Content,
+    Digest,
+    Field,
+    Limits,
+    Medium,
+    MediumInfo,
+    Painted,
+    Slot,
+    Surface,
+    VectorSurface,
+)
+
+__all__ = [
+    "HEAD",
+    "MODULES",
+    "Box",
+    "Content",
+    "Digest",
+    "Field",
+    "Limits",
+    "Medium",
+    "MediumInfo",
+    "Painted",
+    "Slot",
+    "Surface",
+    "VectorSurface",
+    "all_media",
+    "identify",
+    "load",
+]
+
+HEAD = 4096
+MODULES = ("png", "jpeg", "webp", "svg", "picture")
+
+
+@functools.cache
+def load(name: str) -> Medium:
+    """The medium of that module; each module has one ``MEDIUM``."""
+    medium: Medium = importlib.import_module(f"labeler.media.{name}").MEDIUM
+    return medium
+
+
+def all_media() -> tuple[Medium, ...]:
+    """Every medium, in registry order."""
+    return tuple(load(name) for name in MODULES)
+
+
+def identify(src: BinaryIO, name: str | None = None) -> Medium:
+    """The medium of these bytes, by content; the name only breaks ties of kinds without magic.
+
+    Raises:
+        UnsupportedError: no medium accepts them.
+    """
+    at = src.tell()
+    head = src.read(HEAD)
+    src.seek(at)
+    if not head:
+        raise UnsupportedError(f"{name or 'The input'} is empty.", "Check how the file was made.")
+    best, medium = 0, None
+    for module in MODULES:
+        score = load(module).accept(head, name)
+        if score > best:
+            best, medium = score, load(module)
+        if best >= 100:
+            break
+    if medium is None:
+        raise UnsupportedError(
+            f"{name or 'The input'} is of no kind that Tañba knows.", "See `docs/capabilities.md` for the kinds it does."
+        )
+    return medium
