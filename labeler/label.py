@@ -126,6 +126,7 @@ class Label:
         """
         known = {f.name for f in fields(cls)}
         try:
-            return cls(**{k: tuple(v) if k == "imitates" else v for k, v in data.items() if k in known})
+            kept: dict[str, Any] = {k: v for k, v in data.items() if k in known}
+            return cls(**kept)
         except TypeError as e:
             raise UsageError(f"The record is not a label: {e}.") from e

@@ -1,0 +1,326 @@
+"""The XMP mark: reads any packet, writes our properties, and leaves every other byte of a packet alone.
+
+IPTC Photo Metadata 2025.1 (DigitalSourceType, AI fields); XMP specification part 1 (packets, RDF).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from labeler.errors import LimitError, UnreadableError
+from labeler.label import Label
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+XML = "http://www.w3.org/XML/1998/namespace"
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+OWN = "http://ns.tanba.kz/label/1.0/"
+PREFIXES: dict[str, str] = {
+    "Iptc4xmpExt": IPTC,
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "tanba": OWN,
+    "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "pdf": "http://ns.adobe.com/pdf/1.3/",
+}
+_SHORT = {uri: prefix for prefix, uri in PREFIXES.items()}
+MAX_PACKET = 16 << 20
+_MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
+_EMPTY = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Tanba">\n'
+    f' <rdf:RDF xmlns:rdf="{RDF}">\n </rdf:RDF>\n'
+    "</x:xmpmeta>\n"
+    '<?xpacket end="w"?>'
+)
+
+
+@dataclass(frozen=True)
+class Property:
+    """One top-level property: its texts in order, their languages, and where it stands in the packet."""
+
+    name: str
+    values: tuple[str, ...]
+    langs: tuple[str, ...]
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A parsed packet: UTF-8 bytes, its properties, and where a description can be inserted."""
+
+    data: bytes
+    properties: tuple[Property, ...] = ()
+    about: str = ""
+    end: int = 0  # byte index of ``</rdf:RDF>``
+    own: tuple[int, int] | None = None  # our description, whole
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All texts of a property, e.g. ``dc:creator``."""
+        return tuple(v for p in self.properties if p.name == name for v in p.values)
+
+    def get(self, name: str) -> str | None:
+        """The first text of a property."""
+        return next(iter(self.values(name)), None)
+
+
+@dataclass
+class _Open:
+    name: str
+    start: int
+    texts: list[str] = field(default_factory=list)
+    langs: list[str] = field(default_factory=list)
+
+
+def _qualify(name: str) -> str:
+    uri, _, rest = name.partition(" ")
+    if not rest:
+        return uri
+    local, _, prefix = rest.partition(" ")
+    return f"{_SHORT.get(uri) or prefix or uri}:{local}" if uri != RDF else f"rdf:{local}"
+
+
+class _Reader:
+    """One expat pass: top-level properties of every rdf:Description, as elements or attributes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.stack, self.count = data, list[str](), 0
+        self.found: list[Property] = []
+        self.about: str | None = None
+        self.end = -1
+        self.own: tuple[int, int] | None = None
+        self._open: _Open | None = None
+        self._depth_of_property = 0
+        self._text: list[str] = []
+        self._lang = ""
+        self._description: tuple[int, set[str]] | None = None
+        p = expat.ParserCreate(namespace_separator=" ")
+        p.namespace_prefixes = True
+        p.buffer_text = True
+        p.StartDoctypeDeclHandler = self._doctype
+        p.EntityDeclHandler = self._doctype
+        p.StartElementHandler, p.EndElementHandler, p.CharacterDataHandler = (
+            self._start,
+            self._stop,
+            self._chars,
+        )
+        self.parser = p
+
+    def _doctype(self, *_: object) -> None:
+        raise UnreadableError(
+            "The XMP packet declares a document type.", "Such a packet is refused; remove the DTD."
+        )
+
+    def _start(self, name: str, attrs: dict[str, str]) -> None:
+        tag, at = _qualify(name), self.parser.CurrentByteIndex
+        self.count += 1
+        self.stack.append(tag)
+        if len(self.stack) > _MAX_DEPTH or self.count > _MAX_ELEMENTS:
+            raise LimitError("The XMP packet is nested too deep or has too many elements.")
+        self._text.clear()
+        if self._open:
+            self._lang = next((v for k, v in attrs.items() if k.startswith(XML + " lang")), "")
+            for key, value in attrs.items():
+                short = _qualify(key)
+                if short == "rdf:resource" or (tag == "rdf:Description" and short != "rdf:about"):
+                    self._open.texts.append(value)
+                    self._open.langs.append("")
+        elif tag == "rdf:Description" and "rdf:RDF" in self.stack[-2:-1]:
+            self._description = (at, set())
+            for key, value in attrs.items():
+                short = _qualify(key)
+                if short == "rdf:about":
+                    self.about = value if self.about is None else self.about
+                elif not short.startswith(("rdf:", "xml:")):
+                    self._description[1].add(short)
+                    span = self._attribute_span(at, short, key)
+                    self.found.append(Property(short, (value,), ("",), span))
+        elif self.stack[-2:-1] == ["rdf:Description"] and self._description:
+            self._description[1].add(tag)
+            self._open, self._depth_of_property = _Open(tag, at), len(self.stack)
+            for key, value in attrs.items():
+                short = _qualify(key)
+                if short == "rdf:resource" or not short.startswith(("rdf:", "xml:")):
+                    self._open.texts.append(value)
+                    self._open.langs.append("")
+
+    def _attribute_span(self, at: int, short: str, key: str) -> tuple[int, int]:
+        raw = key.rsplit(" ", 1)[-1].encode() + b":" + short.rsplit(":", 1)[-1].encode()
+        tag_end = _tag_end(self.data, at)
+        m = re.compile(rb"\s" + re.escape(raw) + rb"\s*=\s*(\"[^\"]*\"|'[^']*')").search(
+            self.data, at, tag_end
+        )
+        return m.span() if m else (at, at)
+
+    def _chars(self, text: str) -> None:
+        self._text.append(text)
+
+    def _stop(self, name: str) -> None:
+        at = self.parser.CurrentByteIndex
+        tag = self.stack.pop()
+        text = "".join(self._text).strip()
+        self._text.clear()
+        if self._open:
+            if text:
+                self._open.texts.append(text)
+                self._open.langs.append(self._lang)
+            self._lang = ""
+            if len(self.stack) < self._depth_of_property:
+                end = _element_end(self.data, self._open.start, at)
+                self.found.append(
+                    Property(
+                        self._open.name,
+                        tuple(self._open.texts),
+                        tuple(self._open.langs),
+                        (self._open.start, end),
+                    )
+                )
+                self._open = None
+        elif tag == "rdf:Description" and self._description:
+            start, names = self._description
+            if "tanba:Record" in names:
+                self.own = (start, _element_end(self.data, start, at))
+            self._description = None
+        elif tag == "rdf:RDF" and self.end < 0 and self.data[at : at + 2] == b"</":
+            self.end = at
+
+
+def _tag_end(data: bytes, at: int) -> int:
+    quote = 0
+    for i in range(at, len(data)):
+        c = data[i]
+        if quote:
+            quote = 0 if c == quote else quote
+        elif c in b"\"'":
+            quote = c
+        elif c == 0x3E:
+            return i + 1
+    return len(data)
+
+
+def _element_end(data: bytes, start: int, end_event: int) -> int:
+    """Where an element ends; for ``<a/>`` expat's end event already stands behind it."""
+    first = _tag_end(data, start)
+    return first if data[first - 2 : first] == b"/>" else _tag_end(data, end_event)
+
+
+def parse(packet: bytes) -> Packet:
+    """Take a packet apart.
+
+    Raises:
+        UnreadableError: not well-formed, a DTD, or no ``rdf:RDF``. LimitError: too large or too deep.
+    """
+    if len(packet) > MAX_PACKET:
+        raise LimitError(f"The XMP packet has {len(packet)} bytes, more than {MAX_PACKET}.")
+    data = _to_utf8(packet)
+    reader = _Reader(data)
+    try:
+        reader.parser.Parse(data, True)
+    except expat.ExpatError as e:
+        raise UnreadableError(f"The XMP packet is not well-formed XML ({e}).") from e
+    if reader.end < 0:
+        raise UnreadableError("The XMP packet holds no RDF.")
+    return Packet(data, tuple(reader.found), reader.about or "", reader.end, reader.own)
+
+
+def _to_utf8(packet: bytes) -> bytes:
+    """UTF-8 without BOM, NUL padding or leading space; expat's byte offsets then speak of what we hold."""
+    try:
+        if packet[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            text = packet.decode("utf-16")
+        elif packet[:4].count(0) == 2:
+            text = packet.decode("utf-16-be" if packet[0] == 0 else "utf-16-le")
+        else:
+            text = packet.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise UnreadableError(f"The XMP packet is not Unicode ({e.reason}).") from e
+    # a declared encoding would contradict the bytes after transcoding
+    text = re.sub(r"^\s*<\?xml\b[^>]*\?>", "", text)
+    return text.strip("\0 \t\r\n\ufeff").encode()
+
+
+def _properties(label: Label, notices: Mapping[str, str], record: Mapping[str, Any]) -> dict[str, str]:
+    def alt(texts: Mapping[str, str]) -> str:
+        first = next(iter(texts.values()))
+        items = {"x-default": first, **texts}
+        inner = "".join(f"<rdf:li xml:lang={quoteattr(k)}>{escape(v)}</rdf:li>" for k, v in items.items())
+        return f"<rdf:Alt>{inner}</rdf:Alt>"
+
+    out = {
+        "Iptc4xmpExt:DigitalSourceType": escape(label.source_type),
+        "Iptc4xmpExt:AISystemUsed": escape(label.system),
+    }
+    if label.system_version:
+        out["Iptc4xmpExt:AISystemVersionUsed"] = escape(label.system_version)
+    if label.prompt:
+        out["Iptc4xmpExt:AIPromptInformation"] = escape(label.prompt)
+    if notices:
+        out["tanba:Notice"] = alt(notices)
+        out["dc:description"] = alt(notices)
+    out["tanba:Record"] = escape(
+        json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    )
+    return out
+
+
+def write(
+    packet: bytes | None, label: Label, notices: Mapping[str, str], record: Mapping[str, Any]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The packet with our description in it; ``notices`` maps language to words, first language first.
+
+    Properties of others stay byte for byte, except those that may stand only once and that we must say:
+    they are returned as ``name=value`` so that the receipt can tell. A caption of others is kept.
+
+    Raises:
+        UnreadableError: the existing packet cannot be parsed (nothing is overwritten blindly).
+    """
+    old = parse(packet) if packet else parse(_EMPTY.encode())
+    puts = _properties(label, notices, record)
+    cuts = [old.own] if old.own else []
+    replaced: list[str] = []
+    for p in old.properties:
+        inside_own = old.own and old.own[0] <= p.span[0] < old.own[1]
+        if inside_own or p.name not in puts:
+            continue
+        if p.name == "dc:description":
+            del puts["dc:description"]
+            continue
+        cuts.append(p.span)
+        replaced += [f"{p.name}={v}" for v in p.values if escape(v) != puts[p.name]]
+    body = "".join(f"   <{k}>{v}</{k}>\n" for k, v in puts.items())
+    used = {k.partition(":")[0] for k in puts}
+    spaces = " ".join(f'xmlns:{p}="{PREFIXES[p]}"' for p in PREFIXES if p in used)
+    element = (
+        f'<rdf:Description rdf:about={quoteattr(old.about)} xmlns:rdf="{RDF}" {spaces}>\n{body}  </rdf:Description>'
+    ).encode()
+    data, at = old.data, old.end
+    if old.own:
+        at = old.own[0]
+    out, position, placed = bytearray(), 0, False
+    for start, end in sorted({*cuts, (at, at)}):
+        out += data[position:start]
+        if start == at and not placed:
+            out += element if old.own else b" " + element + b"\n "
+            placed = True
+        position = max(position, end)
+    out += data[position:]
+    return bytes(out), tuple(replaced)
+
+
+def record(packet: Packet) -> dict[str, Any] | None:
+    """Our own record in this packet, or None; a record that is not a JSON object is None too."""
+    text = packet.get("tanba:Record")
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,128 @@
+"""The XMP mark: others' bytes stay, ours are exact, hostile packets are refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeler.errors import LabelError, LimitError, UnreadableError
+from labeler.label import Involvement, Label
+from labeler.marks import xmp
+
+RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+IPTC = 'xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+NOTICES = {"kk": "Сурет ЖИ арқылы жасалған", "ru": "Изображение сгенерировано ИИ"}
+texts = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\ufffe\uffff"),
+    min_size=1,
+    max_size=60,
+)
+
+
+def wrap(body: str) -> bytes:
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF {RDF}>{body}</rdf:RDF></x:xmpmeta>'.encode()
+
+
+def label(**more: object) -> Label:
+    return Label(**{"system": "Kandinsky 5", **more})
+
+
+@given(texts, texts)
+def test_what_is_written_is_read(system: str, value: str) -> None:
+    if not system.strip():
+        return
+    made = Label(system=system)
+    packet, replaced = xmp.write(
+        None, made, {"kk": value, "ru": value}, {"label": made.to_dict(), "v": value}
+    )
+    read = xmp.parse(packet)
+    assert read.get("Iptc4xmpExt:DigitalSourceType") == made.source_type
+    assert read.get("Iptc4xmpExt:AISystemUsed") == system.strip()
+    assert xmp.record(read) == {"label": made.to_dict(), "v": value}
+    assert replaced == ()
+    assert (
+        xmp.write(packet, made, {"kk": value, "ru": value}, {"label": made.to_dict(), "v": value})[0]
+        == packet
+    )
+
+
+def test_every_other_byte_of_a_foreign_packet_stays() -> None:
+    body = (
+        '<rdf:Description rdf:about="uuid:1" xmlns:q="q:/" q:a=\'1\'><q:b rdf:parseType="Resource"><q:c>2</q:c>'
+        "</q:b><!-- c --><q:e/></rdf:Description>"
+    )
+    packet, _ = xmp.write(wrap(body), label(), NOTICES, {})
+    assert body.encode() in packet
+    assert packet.count(b'rdf:about="uuid:1"') == 2
+
+
+def test_a_contradicting_source_type_is_replaced_and_told() -> None:
+    for body in (
+        f'<rdf:Description rdf:about="" {IPTC} i:DigitalSourceType="digitalCapture"/>',
+        f'<rdf:Description rdf:about="" {IPTC}><i:DigitalSourceType>digitalCapture</i:DigitalSourceType></rdf:Description>',
+        f'<rdf:Description rdf:about="" {IPTC}><i:DigitalSourceType rdf:resource="digitalCapture"/></rdf:Description>',
+    ):
+        packet, replaced = xmp.write(wrap(body), label(), NOTICES, {})
+        assert replaced == ("Iptc4xmpExt:DigitalSourceType=digitalCapture",)
+        assert xmp.parse(packet).values("Iptc4xmpExt:DigitalSourceType") == (label().source_type,)
+
+
+def test_a_changed_label_replaces_only_ours() -> None:
+    first, _ = xmp.write(
+        wrap('<rdf:Description rdf:about="" xmlns:q="q:/" q:a="1"/>'), label(), NOTICES, {"n": 1}
+    )
+    second, _ = xmp.write(first, label(involvement=Involvement.MODIFIED), {"kk": "б"}, {"n": 2})
+    read = xmp.parse(second)
+    assert read.values("q:a") == ("1",) and xmp.record(read) == {"n": 2}
+    assert read.values("tanba:Notice") == ("б", "б") and second.count(b"tanba:Record>") == 2
+
+
+def test_a_caption_of_others_is_kept() -> None:
+    body = (
+        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'
+        '<rdf:li xml:lang="x-default">Steppe</rdf:li></rdf:Alt></dc:description></rdf:Description>'
+    )
+    packet, replaced = xmp.write(wrap(body), label(), NOTICES, {})
+    assert xmp.parse(packet).values("dc:description") == ("Steppe",) and replaced == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_other_encodings_are_read(encoding: str) -> None:
+    packet = wrap('<rdf:Description rdf:about="" xmlns:q="q:/" q:a="Қ"/>').decode().encode(encoding)
+    assert xmp.parse(packet).values("q:a") == ("Қ",)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"<",
+        b"\xff\xfe\x00",
+        b"<x/>",
+        b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>',
+        b'<!DOCTYPE x SYSTEM "http://example.org/x.dtd"><x/>',
+        wrap("<rdf:Description>&undefined;</rdf:Description>"),
+    ],
+)
+def test_broken_packets_are_typed_errors(bad: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        xmp.parse(bad)
+
+
+def test_depth_and_count_are_bounded() -> None:
+    for body in ("<a>" * 100 + "</a>" * 100, "<a/>" * 60_000):
+        with pytest.raises(LimitError):
+            xmp.parse(wrap(body))
+
+
+@given(st.data())
+def test_mutated_packets_never_surprise(data: st.DataObject) -> None:
+    packet = bytearray(xmp.write(None, label(), NOTICES, {"label": label().to_dict()})[0])
+    for _ in range(data.draw(st.integers(1, 4))):
+        packet[data.draw(st.integers(0, len(packet) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        xmp.record(xmp.parse(bytes(packet)))
+        xmp.write(bytes(packet), label(), NOTICES, {})
+    except LabelError:
+        pass
