@@ -16,9 +16,11 @@ from labeler.media.base import (
     Medium,
     MediumInfo,
     Painted,
+    RasterSurface,
     Slot,
     Surface,
     VectorSurface,
+    whole,
 )
 
 __all__ = [
@@ -32,12 +34,14 @@ __all__ = [
     "Medium",
     "MediumInfo",
     "Painted",
+    "RasterSurface",
     "Slot",
     "Surface",
     "VectorSurface",
     "all_media",
     "identify",
     "load",
+    "whole",
 ]
 
 HEAD = 4096

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, runtime_checkable
+
+from labeler.errors import LimitError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +27,7 @@ class Limits:
     """Bounds for untrusted input; hitting one raises `LimitError`."""
 
     max_bytes: int = 1 << 31
-    max_pixels: int = 300_000_000
+    max_pixels: int = 178_000_000  # where Pillow too refuses; over all frames: ten times as many
     max_parts: int = 100_000  # chunks, segments, elements
     max_inflated: int = 32 << 20  # decompressed metadata, bytes in total
     max_depth: int = 100
@@ -53,12 +55,14 @@ class Digest:
 class Content:
     """A container taken apart, to its end.
 
-    ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block without its prefix,
-    JUMBF manifest store). ``trailing`` is the number of bytes after the container's end.
+    ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
+    on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
+    vectors. ``essence`` is empty unless asked for. ``trailing`` counts the bytes after the container's end.
     """
 
     fields: tuple[Field, ...] = ()
     slots: Mapping[Slot, bytes] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
     essence: tuple[Digest, ...] = ()
     trailing: int = 0
 
@@ -72,13 +76,13 @@ class MediumInfo:
     suffixes: tuple[str, ...]
     slots: frozenset[Slot]
     surface: Literal["raster", "vector", "none"]
-    c2pa: Literal["native", "exact", "sidecar"]
+    c2pa: Literal["native", "sidecar"]
     loss: str = ""  # what drawing a notice changes outside its box; "" = nothing
 
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels as displayed, after orientation: left, top, width, height."""
+    """A rectangle as displayed, after orientation: left, top, width, height."""
 
     x: int
     y: int
@@ -88,60 +92,75 @@ class Box:
 
 @dataclass(frozen=True)
 class Painted:
-    """The whole new file, where the plate really went, and what was done the second-best way."""
+    """The whole new file, and what was done the second-best way."""
 
     data: bytes
     degradations: tuple[str, ...] = ()
 
 
-class Surface(Protocol):
-    """Where a notice is drawn. Coordinates are those a viewer sees (EXIF orientation applied)."""
-
-    @property
-    def kind(self) -> Literal["raster", "vector"]:
-        """Pixels, or paths."""
+@runtime_checkable
+class RasterSurface(Protocol):
+    """Pixels where a notice is drawn. Coordinates are those a viewer sees (EXIF orientation applied)."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as displayed; px, or user units for vectors (rounded)."""
+        """Width and height as displayed, px."""
 
-    def fit(self, box: Box) -> Box:
-        """The smallest box the container can replace losslessly that covers ``box`` (JPEG: MCU grid)."""
+    def fit(self, box: Box, *, band: bool = False) -> Box:
+        """The smallest box the container can replace without touching its neighbours that covers ``box``.
+
+        JPEG: the MCU grid. With ``band`` the box is the new strip under the picture: it may move down.
+        """
 
     def regions(self, box: Box) -> Sequence[Image]:
-        """The box cut from every frame, upright, mode RGB (alpha composed on white). Rasters only.
+        """The box cut from every frame, upright, mode RGB (alpha composed on white).
 
         Raises:
             UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
         """
 
     def paint(self, plate: Image, box: Box, *, band: bool = False) -> Painted:
-        """Replace the box by the opaque RGB ``plate`` (size of ``box``) in every frame.
+        """Replace ``box`` (as `fit` returned it) by the opaque RGB ``plate`` of its size, in every frame.
 
-        With ``band`` the canvas grows by ``box.h`` at the bottom and the plate fills the new strip.
-        Nothing outside the box changes (see `MediumInfo.loss`), no metadata is lost.
+        With ``band`` the canvas grows down to the box's lower edge. Nothing outside the box changes
+        (see `MediumInfo.loss`); metadata, profiles, timing and trailing bytes stay.
+
+        Raises:
+            UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
         """
 
 
-class VectorSurface(Surface, Protocol):
+@runtime_checkable
+class VectorSurface(Protocol):
     """SVG and its like: the notice is an element, not pixels."""
 
-    def insert(self, element: str, *, grow: int = 0) -> Painted:
-        """Insert (or replace) the notice element as the last child of the root; ``grow`` adds height."""
+    @property
+    def view(self) -> tuple[float, float, float, float]:
+        """What a viewer shows, in user units: left, top, width, height."""
 
-    def inserted(self) -> str | None:
-        """The notice element that is there, exactly as written, or None."""
+    @property
+    def scale(self) -> float | None:
+        """CSS px per user unit, or None where the page decides."""
+
+    def insert(self, element: str, *, grow: float = 0) -> Painted:
+        """Put the notice element last in the root (replacing the one that is there); ``grow`` adds height."""
+
+    def inserted(self) -> tuple[str, bool] | None:
+        """The notice element exactly as written, and whether nothing is painted after it; or None."""
+
+
+Surface = RasterSurface | VectorSurface
 
 
 class Medium(Protocol):
-    """One kind of container. Stateless and thread-safe; never moves the caller's read position for good."""
+    """One kind of container. Stateless and thread-safe; leaves ``src`` at the position it found it."""
 
     info: MediumInfo
 
     def accept(self, head: bytes, name: str | None) -> int:
-        """0 = not mine; higher = surer. ``head`` is the first 4 KiB."""
+        """0 = not mine; higher = surer, 100 = certain. ``head`` is the first 4 KiB."""
 
-    def read(self, src: BinaryIO, limits: Limits) -> Content:
+    def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         """Parse to the end.
 
         Raises:
@@ -151,9 +170,23 @@ class Medium(Protocol):
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
         """Copy ``src`` to ``dst`` with these slots replaced; all else byte for byte.
 
-        Raises:
+        The same payload twice gives the same bytes. Raises:
             UnreadableError: malformed. UsageError: the payload does not fit the slot.
         """
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
-        """Where a notice can be drawn, or None."""
+        """Where a notice can be drawn, or None. Pixels are decoded only when asked for."""
+
+
+def whole(src: BinaryIO, limits: Limits) -> bytes:
+    """Everything from the current position on; the position is restored.
+
+    Raises:
+        LimitError: more than ``limits.max_bytes``.
+    """
+    at = src.tell()
+    data = src.read(limits.max_bytes + 1)
+    src.seek(at)
+    if len(data) > limits.max_bytes:
+        raise LimitError(f"The input has more than {limits.max_bytes} bytes.", "Raise the limit if you trust it.")
+    return data

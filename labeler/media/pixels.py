@@ -1,0 +1,104 @@
+"""Between what is stored and what a viewer shows: EXIF orientation, and opening pixels within limits."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Transpose
+
+from labeler.errors import LimitError, UnreadableError
+from labeler.media.base import Box, Limits
+
+# Exif 2.32, tag 0x0112: how the stored picture is turned to be upright
+_TO_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+_TO_STORED = _TO_UPRIGHT | {6: Transpose.ROTATE_90, 8: Transpose.ROTATE_270}
+
+
+def swaps(orientation: int) -> bool:
+    """Whether width and height change places between storage and display."""
+    return 5 <= orientation <= 8
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """As a viewer shows it."""
+    return image.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else image
+
+
+def turned(image: Image.Image, orientation: int) -> Image.Image:
+    """An upright image as it is stored: the inverse of `upright`."""
+    return image.transpose(_TO_STORED[orientation]) if orientation in _TO_STORED else image
+
+
+def to_stored(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """A displayed box in stored coordinates; ``size`` is the displayed size."""
+    right, below = size[0] - box.x - box.w, size[1] - box.y - box.h
+    match orientation:
+        case 2:
+            return Box(right, box.y, box.w, box.h)
+        case 3:
+            return Box(right, below, box.w, box.h)
+        case 4:
+            return Box(box.x, below, box.w, box.h)
+        case 5:
+            return Box(box.y, box.x, box.h, box.w)
+        case 6:
+            return Box(box.y, right, box.h, box.w)
+        case 7:
+            return Box(below, right, box.h, box.w)
+        case 8:
+            return Box(below, box.x, box.h, box.w)
+        case _:
+            return box
+
+
+def to_displayed(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """A stored box in displayed coordinates; ``size`` is the stored size."""
+    return to_stored(box, size, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
+    """Pillow's lazy image, bounds checked before any pixel is decoded; ``kind`` is Pillow's format name.
+
+    Raises:
+        UnreadableError: Pillow cannot open it. LimitError: too many pixels or frames.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=(kind,))
+        frames = getattr(image, "n_frames", 1)
+    except Image.DecompressionBombError as e:
+        raise LimitError(f"The picture is too large to decode ({e}).") from e
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as e:
+        raise UnreadableError(f"The picture's pixels cannot be read ({e}).", "Open and export it again.") from e
+    check_pixels(image.size, frames, limits)
+    return image
+
+
+def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:
+    """Raises LimitError: too many pixels, in a frame or in all, or too many frames."""
+    pixels = size[0] * size[1]
+    if pixels > limits.max_pixels or frames > limits.max_frames or pixels * frames > 10 * limits.max_pixels:
+        raise LimitError(
+            f"The picture claims {size[0]} x {size[1]} pixels in {frames} frame(s): more than the limit allows.",
+            "Raise the limit if you trust it.",
+        )
+
+
+def flat(image: Image.Image) -> Image.Image:
+    """Mode RGB, transparency composed on white."""
+    if image.mode == "RGB":
+        return image
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return image.point(lambda v: v / 257).convert("L").convert("RGB")
+    return image.convert("RGB")
