@@ -21,7 +21,9 @@ from labeler.media import MODULES, Box, Limits, Medium, RasterSurface, Slot, Vec
 
 LIMITS = Limits()
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-XMP = (XMP + '<rdf:Description rdf:about="" xmlns:q="q:/" q:a="Қазақ %d"/></rdf:RDF></x:xmpmeta>').replace("%d", "1")
+XMP = (XMP + '<rdf:Description rdf:about="" xmlns:q="q:/" q:a="Қазақ %d"/></rdf:RDF></x:xmpmeta>').replace(
+    "%d", "1"
+)
 
 
 @functools.cache
@@ -124,7 +126,9 @@ def test_mutations_never_surprise(module: str, data: st.DataObject) -> None:
     source = pool[data.draw(st.sampled_from(sorted(pool)))]
     mutant = bytearray(source)
     for _ in range(data.draw(st.integers(1, 6))):
-        at = data.draw(st.integers(0, min(len(mutant) - 1, 600) if data.draw(st.booleans()) else len(mutant) - 1))
+        at = data.draw(
+            st.integers(0, min(len(mutant) - 1, 600) if data.draw(st.booleans()) else len(mutant) - 1)
+        )
         match data.draw(st.sampled_from("rid")):
             case "r":
                 mutant[at] = data.draw(st.integers(0, 255))
@@ -178,7 +182,8 @@ def test_painting_changes_only_the_box(module: str, name: str, band: bool) -> No
     width, height = surface.size
     assert (width, height) == before.size
     box = surface.fit(
-        Box(0, height, width, 24) if band else Box(width // 8, height // 2, width // 3, height // 5), band=band
+        Box(0, height, width, 24) if band else Box(width // 8, height // 2, width // 3, height // 5),
+        band=band,
     )
     plate = Image.new("RGB", (box.w, box.h))
     plate.paste("white", (box.w // 4, box.h // 4, box.w // 2, box.h // 2))

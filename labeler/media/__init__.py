@@ -80,6 +80,7 @@ def identify(src: BinaryIO, name: str | None = None) -> Medium:
             break
     if medium is None:
         raise UnsupportedError(
-            f"{name or 'The input'} is of no kind that Tañba knows.", "See `docs/capabilities.md` for the kinds it does."
+            f"{name or 'The input'} is of no kind that Tañba knows.",
+            "See `docs/capabilities.md` for the kinds it does.",
         )
     return medium

@@ -188,5 +188,7 @@ def whole(src: BinaryIO, limits: Limits) -> bytes:
     data = src.read(limits.max_bytes + 1)
     src.seek(at)
     if len(data) > limits.max_bytes:
-        raise LimitError(f"The input has more than {limits.max_bytes} bytes.", "Raise the limit if you trust it.")
+        raise LimitError(
+            f"The input has more than {limits.max_bytes} bytes.", "Raise the limit if you trust it."
+        )
     return data

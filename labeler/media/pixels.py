@@ -77,7 +77,9 @@ def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
     except Image.DecompressionBombError as e:
         raise LimitError(f"The picture is too large to decode ({e}).") from e
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as e:
-        raise UnreadableError(f"The picture's pixels cannot be read ({e}).", "Open and export it again.") from e
+        raise UnreadableError(
+            f"The picture's pixels cannot be read ({e}).", "Open and export it again."
+        ) from e
     check_pixels(image.size, frames, limits)
     return image
 

@@ -1,0 +1,1 @@
+"""Identities that sign, and the anchors that make a signer trusted."""

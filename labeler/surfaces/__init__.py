@@ -1,0 +1,1 @@
+"""Where a notice is drawn, and recognised again."""

@@ -1,0 +1,54 @@
+"""Tañba: labels for AI-generated content, written and verified.
+
+The whole public face; everything is imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labeler.add import Receipt, add
+    from labeler.errors import LabelError
+    from labeler.label import Imitates, Involvement, Label, Role
+    from labeler.media.base import Limits
+    from labeler.verify import Report, Verdict, verify, verify_many
+
+__version__ = "0.1.0"
+_HOMES = {
+    "Imitates": "label",
+    "Involvement": "label",
+    "Label": "label",
+    "LabelError": "errors",
+    "Limits": "media.base",
+    "Receipt": "add",
+    "Report": "verify",
+    "Role": "label",
+    "Verdict": "verify",
+    "add": "add",
+    "verify": "verify",
+    "verify_many": "verify",
+}
+__all__ = [
+    "Imitates",
+    "Involvement",
+    "Label",
+    "LabelError",
+    "Limits",
+    "Receipt",
+    "Report",
+    "Role",
+    "Verdict",
+    "add",
+    "verify",
+    "verify_many",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'labeler' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"labeler.{_HOMES[name]}"), name)
+    globals()[name] = value  # so that `labeler.add` is the function, although a module has the same name
+    return value

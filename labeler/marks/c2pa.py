@@ -1,0 +1,410 @@
+"""The C2PA mark: Content Credentials written and read through c2pa-python, which is imported only here.
+
+C2PA 2.4; what a conforming manifest needs: the conformance programme's asset rubric 0.2.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import labeler
+from labeler.errors import IdentityError, LabelError, ReadBackError
+from labeler.facts import Fact, Level, Mark, Status
+from labeler.label import SOURCE_TYPES, Involvement, Label
+from labeler.signing.identity import Identity
+
+ASSERTION = "kz.tanba.label"
+SIDECAR_MIME = "application/c2pa"
+_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+AI_SOURCE_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"})
+# the extended key usages that the field signs with: email, documents, C2PA, Microsoft documents, time, OCSP
+_EKUS = (
+    "1.3.6.1.5.5.7.3.4",
+    "1.3.6.1.5.5.7.3.36",
+    "1.3.6.1.4.1.62558.2.1",
+    "1.3.6.1.4.1.311.76.59.1.9",
+    "1.3.6.1.5.5.7.3.8",
+    "1.3.6.1.5.5.7.3.9",
+)
+_BROKEN = frozenset(
+    {
+        "assertion.dataHash.mismatch",
+        "assertion.bmffHash.mismatch",
+        "assertion.boxesHash.mismatch",
+        "assertion.collectionHash.mismatch",
+        "assertion.hashedURI.mismatch",
+        "claimSignature.mismatch",
+    }
+)
+_SIGNER = {
+    "signingCredential.trusted": "c2pa.signer.trusted",
+    "signingCredential.untrusted": "c2pa.signer.untrusted",
+    "signingCredential.expired": "c2pa.signer.expired",
+    "signingCredential.invalid": "c2pa.signer.unsuitable",
+    "signingCredential.revoked": "c2pa.signer.revoked",
+    "signingCredential.ocsp.revoked": "c2pa.signer.revoked",
+}
+_MAX_MANIFESTS = 64
+_import_lock = threading.Lock()
+
+
+def _c2pa() -> ModuleType:
+    """c2pa, without letting the working directory supply its native library (it would be searched first)."""
+    if (module := sys.modules.get("c2pa")) and hasattr(module, "Reader"):
+        return module
+    with _import_lock:
+        spec = importlib.util.find_spec("c2pa")
+        if not spec or not spec.origin:
+            raise LabelError("c2pa-python is not installed.", "Install tanba again.")
+        name = {"win32": "c2pa_c.dll", "darwin": "libc2pa_c.dylib"}.get(sys.platform, "libc2pa_c.so")
+        library = Path(spec.origin).resolve().parent / "libs" / name
+        before = os.environ.get("C2PA_LIBRARY_NAME")
+        os.environ["C2PA_LIBRARY_NAME"] = str(library)
+        try:
+            return importlib.import_module("c2pa")
+        finally:
+            if before is None:
+                del os.environ["C2PA_LIBRARY_NAME"]
+            else:
+                os.environ["C2PA_LIBRARY_NAME"] = before
+
+
+def _generator() -> dict[str, str]:
+    return {"name": "Tanba", "version": labeler.__version__, "specVersion": "2.4.0"}
+
+
+def _settings(anchors: bytes) -> dict[str, Any]:
+    trust: dict[str, Any] = {"trust_config": "\n".join(_EKUS) + "\n"}
+    if anchors.strip():
+        trust["user_anchors"] = anchors.decode("ascii", "replace")
+    return {
+        "trust": trust,
+        "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
+        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
+        "builder": {
+            "thumbnail": {"enabled": False},
+            "claim_generator_info": _generator(),
+            "created_assertion_labels": ["c2pa.actions", "c2pa.ai-disclosure", ASSERTION, "cawg.metadata"],
+        },
+    }
+
+
+@functools.lru_cache(8)
+def _context(anchors: bytes) -> Any:
+    return _c2pa().Context.from_dict(_settings(anchors))
+
+
+@functools.lru_cache(8)
+def _signer(identity: Identity) -> Any:
+    c2pa = _c2pa()
+    try:
+        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
+        return c2pa.Signer.from_info(info)
+    except c2pa.C2paError as e:
+        raise IdentityError(
+            f"The identity {identity.name!r} cannot sign ({e}).", "See `label identity show` for its certificate."
+        ) from e
+
+
+# ---- writing
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The asset that the new one was made from, with whatever manifest it carries."""
+
+    data: bytes
+    mime: str
+    title: str
+    sidecar: bytes | None = None
+
+
+def definition(label: Label, record: Mapping[str, Any], *, title: str, parent: bool, drawn: bool) -> dict[str, Any]:
+    """The manifest definition for this label; ``drawn`` = a notice was added to the content just now."""
+    agent = {"name": label.system} | ({"version": label.system_version} if label.system_version else {})
+    ai: dict[str, Any] = {
+        "digitalSourceType": label.source_type,
+        "softwareAgent": agent,
+        "when": label.time,
+    }
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
+    actions: list[dict[str, Any]]
+    if not parent:
+        actions = [{"action": "c2pa.created", **ai}]
+    elif label.involvement is Involvement.GENERATED:
+        actions = [opened]
+    else:
+        actions = [opened, {"action": "c2pa.edited", **ai}]
+    if drawn:
+        actions.append(
+            {
+                "action": "c2pa.addedText",
+                "digitalSourceType": _IPTC + "algorithmicMedia",
+                "description": "Notice that AI was involved",
+                "softwareAgent": {"name": "Tanba", "version": labeler.__version__},
+                "when": label.time,
+            }
+        )
+    metadata: dict[str, Any] = {
+        "@context": {"Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"},
+        "Iptc4xmpExt:DigitalSourceType": label.source_type,
+        "Iptc4xmpExt:AISystemUsed": label.system,
+    }
+    if label.system_version:
+        metadata["Iptc4xmpExt:AISystemVersionUsed"] = label.system_version
+    if label.prompt:
+        metadata["Iptc4xmpExt:AIPromptInformation"] = label.prompt
+    disclosure = {"modelType": "c2pa.types.model", "modelName": label.system}
+    out: dict[str, Any] = {
+        "claim_version": 2,
+        "title": title,
+        "claim_generator_info": [_generator()],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": actions, "allActionsIncluded": True}, "created": True},
+            {"label": "c2pa.ai-disclosure", "data": disclosure, "created": True},
+            {"label": "cawg.metadata", "data": metadata, "kind": "Json", "created": True},
+            {"label": ASSERTION, "data": dict(record), "kind": "Json", "created": True},
+        ],
+    }
+    return out
+
+
+def sign(data: bytes, mime: str, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None) -> bytes:
+    """The asset with the manifest embedded; a manifest that was there is replaced, so pass it as ``parent``.
+
+    Raises:
+        IdentityError: the identity cannot sign. ReadBackError: c2pa refuses the asset or the manifest.
+    """
+    c2pa = _c2pa()
+    out = io.BytesIO()
+    try:
+        builder = _builder(manifest, parent)
+        builder.sign(_signer(identity), mime, io.BytesIO(data), out)
+    except c2pa.C2paError as e:
+        raise ReadBackError(f"The C2PA manifest could not be embedded ({e}).", "Pass --sidecar.") from e
+    return out.getvalue()
+
+
+def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = None) -> Any:
+    builder = _c2pa().Builder(dict(manifest), context=context or _context(b""))
+    if parent:
+        ingredient = {"title": parent.title, "relationship": "parentOf", "label": "parent", "format": parent.mime}
+        builder.add_ingredient(ingredient, parent.mime, io.BytesIO(parent.data))
+    return builder
+
+
+def sign_detached(data: bytes, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None) -> bytes:
+    """A manifest store over the exact bytes, for a sidecar; the asset stays as it is.
+
+    Raises:
+        IdentityError: the identity cannot sign. ReadBackError: c2pa refuses the manifest.
+    """
+    c2pa = _c2pa()
+    try:
+        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
+        context = c2pa.Context.from_dict(_settings(b""), signer=c2pa.Signer.from_info(info))
+        return _embeddable(_builder(manifest, parent, context), data)
+    except c2pa.C2paError as e:
+        raise ReadBackError(f"The C2PA sidecar could not be signed ({e}).", "Check the identity.") from e
+
+
+def _embeddable(builder: Any, data: bytes) -> bytes:
+    """c2pa's data-hash API, which c2pa-python 0.38 exports but does not wrap."""
+    raw = sys.modules["c2pa.c2pa"]
+    library, mime = raw._lib, SIDECAR_MIME.encode()
+    buffer = ctypes.POINTER(ctypes.c_ubyte)
+    update, finish = library.c2pa_builder_update_hash_from_stream, library.c2pa_builder_sign_embeddable
+    update.argtypes = [ctypes.POINTER(raw.C2paBuilder), ctypes.c_char_p, ctypes.POINTER(raw.C2paStream)]
+    update.restype = ctypes.c_int
+    finish.argtypes = [ctypes.POINTER(raw.C2paBuilder), ctypes.c_char_p, ctypes.POINTER(buffer)]
+    finish.restype = ctypes.c_int64
+    with raw.Stream(io.BytesIO(data)) as stream:
+        if update(builder._handle, mime, stream._stream):
+            raise raw.C2paError(raw._convert_to_py_string(library.c2pa_error()))
+    out = buffer()
+    size = finish(builder._handle, mime, ctypes.byref(out))
+    if size < 0:
+        raise raw.C2paError(raw._convert_to_py_string(library.c2pa_error()))
+    try:
+        return ctypes.string_at(out, size)
+    finally:
+        library.c2pa_free(out)
+
+
+# ---- reading
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a manifest store says, in our words."""
+
+    mark: Mark
+    facts: tuple[Fact, ...]
+    record: dict[str, Any] | None = None
+    broken: bool = False  # hash or signature mismatch in the active manifest
+
+
+def read(src: BinaryIO, mime: str, anchors: bytes, *, sidecar: bytes | None = None) -> Reading:
+    """Read and validate the manifest store in ``src``, or ``sidecar`` against the bytes of ``src``.
+
+    Never raises for what the file holds: an unreadable store is a mark of status ``invalid`` or ``unknown``.
+    """
+    kind = "sidecar" if sidecar else "c2pa"
+    c2pa = _c2pa()
+    try:
+        with c2pa.Reader(SIDECAR_MIME if sidecar and mime == "" else mime, src, sidecar, context=_context(anchors)) as reader:
+            store = json.loads(reader.json())
+            results = reader.get_validation_results() or {}
+    except (c2pa.C2paError, ValueError, RecursionError) as e:
+        return _unread(kind, str(e))
+    return _interpret(kind, store, results)
+
+
+def _unread(kind: str, message: str) -> Reading:
+    if message.startswith("ManifestNotFound"):
+        return Reading(Mark(kind, Status.ABSENT), ())
+    if "remote" in message.lower():
+        fact = Fact("c2pa.remote", Level.INFORMATIONAL, kind, "the manifest is elsewhere and was not fetched")
+        return Reading(Mark(kind, Status.UNKNOWN, {"reason": "remote manifest, not fetched"}), (fact,))
+    fact = Fact("c2pa.malformed", Level.FAILURE, kind, message[:200])
+    return Reading(Mark(kind, Status.INVALID, {"reason": message[:200]}), (fact,))
+
+
+def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) -> Reading:
+    manifests: Mapping[str, Any] = store.get("manifests") or {}
+    active: Mapping[str, Any] = manifests.get(store.get("active_manifest") or "") or {}
+    checks = results.get("activeManifest") or {}
+    codes = {
+        level: {c.get("code", ""): c.get("url", "") for c in checks.get(level) or () if isinstance(c, dict)}
+        for level in ("success", "informational", "failure")
+    }
+    broken = sorted(_BROKEN & codes["failure"].keys())
+    facts = [Fact("c2pa.tampered", Level.FAILURE, kind, code) for code in broken]
+    if not broken and "claimSignature.validated" in codes["success"]:
+        facts.append(Fact("c2pa.intact", Level.SUCCESS, kind, "signature and hashes match"))
+    facts += _signer_facts(kind, codes)
+    known = _BROKEN | _SIGNER.keys()
+    facts += [
+        Fact(f"c2pa.{code}", Level.FAILURE, kind, url)
+        for code, url in codes["failure"].items()
+        if code not in known and not code.startswith("timeStamp")
+    ]
+    for delta in results.get("ingredientDeltas") or ():
+        for failure in (delta.get("validationDeltas") or {}).get("failure") or ():
+            facts.append(Fact("c2pa.ingredient.failure", Level.INFORMATIONAL, kind, str(failure.get("code", ""))))
+    record = None if broken else _own_record(active)
+    if not broken:
+        facts += _origin(kind, manifests, active)
+    signer = active.get("signature_info") or {}
+    details: dict[str, object] = {
+        "generator": _generator_name(active),
+        "signer": signer.get("issuer") or signer.get("common_name"),
+        "time": signer.get("time"),
+        "trusted": "signingCredential.trusted" in codes["success"],
+        "manifests": len(manifests),
+    }
+    malformed = any(f.code.startswith("c2pa.") and f.level is Level.FAILURE and "signer" not in f.code for f in facts)
+    status = Status.INVALID if malformed or not active else Status.PRESENT
+    return Reading(Mark(kind, status, details), tuple(facts), record, bool(broken))
+
+
+def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator[Fact]:
+    for code, ours in _SIGNER.items():
+        for level in codes:
+            if code in codes[level]:
+                yield Fact(ours, Level.SUCCESS if level == "success" else Level.FAILURE, kind, code)
+    seen = {c for level in codes.values() for c in level if c.startswith("timeStamp")}
+    if "timeStamp.mismatch" in seen:
+        yield Fact("c2pa.time.mismatch", Level.FAILURE, kind, "timeStamp.mismatch")
+    elif "timeStamp.trusted" in seen:
+        yield Fact("c2pa.time.trusted", Level.SUCCESS, kind, "timeStamp.trusted")
+    elif seen:
+        yield Fact("c2pa.time.untrusted", Level.INFORMATIONAL, kind, ", ".join(sorted(seen)))
+    else:
+        yield Fact("c2pa.time.absent", Level.INFORMATIONAL, kind, "no trusted time-stamp")
+
+
+def _assertions(manifest: Mapping[str, Any], label: str) -> Iterator[Mapping[str, Any]]:
+    for assertion in manifest.get("assertions") or ():
+        if isinstance(assertion, dict) and str(assertion.get("label", "")).split("__")[0] == label:
+            data = assertion.get("data")
+            if isinstance(data, dict):
+                yield data
+
+
+def _own_record(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    return next((dict(d) for d in _assertions(manifest, ASSERTION)), None)
+
+
+def _generator_name(manifest: Mapping[str, Any]) -> str | None:
+    infos = manifest.get("claim_generator_info")
+    first = infos[0] if isinstance(infos, list) and infos else infos
+    name = first.get("name") if isinstance(first, dict) else None
+    return str(name or manifest.get("claim_generator") or "") or None
+
+
+def _origin(kind: str, manifests: Mapping[str, Any], active: Mapping[str, Any]) -> Iterator[Fact]:
+    """AI claims of the active manifest and of what it was made from; of components: an AI part."""
+    queue: list[tuple[Mapping[str, Any], str, bool]] = [(active, "active manifest", True)]
+    seen: set[int] = set()
+    while queue and len(seen) < _MAX_MANIFESTS:
+        manifest, where, lineage = queue.pop(0)
+        if id(manifest) in seen:
+            continue
+        seen.add(id(manifest))
+        for claim in _ai_claims(manifest):
+            code = "label.ai" if lineage else "label.ai-part"
+            yield Fact(code, Level.SUCCESS, kind, f"{where}: {claim}")
+        for ingredient in manifest.get("ingredients") or ():
+            if isinstance(ingredient, dict):
+                parent = ingredient.get("relationship") == "parentOf"
+                following = manifests.get(ingredient.get("active_manifest") or "")
+                if isinstance(following, dict):
+                    queue.append((following, "parent" if parent else "ingredient", lineage and parent))
+
+
+def _ai_claims(manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("c2pa.actions.v2", "c2pa.actions"):
+        for data in _assertions(manifest, name):
+            for action in data.get("actions") or ():
+                if not isinstance(action, dict):
+                    continue
+                source = str(action.get("digitalSourceType") or "")
+                if source.rsplit("/", 1)[-1] in AI_SOURCE_TYPES:
+                    yield f"{action.get('action')} {source.rsplit('/', 1)[-1]}{_agent(action)}"
+    if _own_record(manifest) is not None:
+        yield ASSERTION
+    for data in _assertions(manifest, "c2pa.ai_generated_content"):
+        if data.get("ai_generated") is True:
+            yield "c2pa.ai_generated_content"
+
+
+def _agent(action: Mapping[str, Any]) -> str:
+    agent = action.get("softwareAgent")
+    name = agent.get("name") if isinstance(agent, dict) else agent
+    return f" by {name}" if isinstance(name, str) else ""
+
+
+__all__: Sequence[str] = (
+    "AI_SOURCE_TYPES",
+    "ASSERTION",
+    "Parent",
+    "Reading",
+    "definition",
+    "read",
+    "sign",
+    "sign_detached",
+)
+_ = SOURCE_TYPES

@@ -1,0 +1,1 @@
+"""Legal profiles as data, and the one function that decides a verdict."""

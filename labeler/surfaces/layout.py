@@ -1,0 +1,205 @@
+"""How large a notice is and where it stands: the same arithmetic for pixels and for paths.
+
+Type em >= max(12 px, 4 % of the short side), box <= 25 % of the picture, inside the
+frame (Law No. 230-VIII, Art. 21(2): nothing that makes the warning hard to perceive).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from labeler.errors import NoticeError
+from labeler.media.base import Box
+from labeler.notices import LANGS, TIERS, Tier
+
+Mode = Literal["plate", "band", "none"]
+Measure = Callable[[str], float]  # width of a text in em
+MIN_EM, EM_SHARE, MAX_SHARE, MAX_BAND_SHARE = 12, 0.04, 0.25, 0.4
+MIN_CONTRAST = 7.0
+_PAD, _LINE, _GAP, _MARGIN, _MAX_ROWS = (
+    0.5,
+    1.3,
+    0.3,
+    0.02,
+    6,
+)  # in em, but the margin: share of the short side
+
+_NOWHERE = Box(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A notice as it was placed: what the record says and what the verifier renders again.
+
+    ``size`` is the picture with the notice in it and ``box`` its place, both as displayed; ``em`` the type size
+    in the same unit; ``rows`` the lines of each language.
+    """
+
+    mode: Mode
+    langs: tuple[str, ...] = ()
+    tier: Tier = "sentence"
+    em: float = 0
+    rows: int = 1
+    box: Box = _NOWHERE
+    size: tuple[float, float] = (0, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        if self.mode == "none":
+            return {"mode": "none"}
+        b = self.box
+        return {
+            "mode": self.mode,
+            "langs": list(self.langs),
+            "tier": self.tier,
+            "em": self.em,
+            "rows": self.rows,
+            "box": [b.x, b.y, b.w, b.h],
+            "size": list(self.size),
+        }
+
+    @classmethod
+    def from_dict(cls, data: object) -> Layout | None:
+        """What an untrusted record claims, or None when it makes no sense."""
+        try:
+            assert isinstance(data, dict)
+            if data["mode"] == "none":
+                return cls("none")
+            em, rows, (x, y, w, h), (width, height) = data["em"], data["rows"], data["box"], data["size"]
+            numbers = (em, rows, x, y, w, h, width, height)
+            sane = (
+                data["mode"] in ("plate", "band")
+                and data["tier"] in TIERS
+                and set(data["langs"]) <= set(LANGS)
+                and all(type(n) in (int, float) and 0 <= n < 1e6 for n in numbers)
+                and min(em, rows, w, h, width, height) > 0
+                and rows <= _MAX_ROWS
+                and em <= height
+            )
+            assert sane
+        except (AssertionError, KeyError, TypeError, ValueError):
+            return None
+        langs = tuple(lang for lang in LANGS if lang in data["langs"])
+        return cls(data["mode"], langs, data["tier"], em, int(rows), Box(x, y, w, h), (width, height))
+
+    @property
+    def min_em(self) -> float:
+        """The smallest legible type in a picture of this size; a band's own height does not count."""
+        height = self.size[1] - (self.box.h if self.mode == "band" else 0)
+        return EM_SHARE * min(self.size[0], height)
+
+    @property
+    def legible(self) -> bool:
+        """Large enough, not too large, inside the frame, with room for its own lines."""
+        b, (width, height) = self.box, self.size
+        share = MAX_BAND_SHARE if self.mode == "band" else MAX_SHARE
+        inside = b.x + b.w <= width and b.y + b.h <= height
+        # a container's grid may widen the box by less than one of its 16 px blocks on each side
+        small = (b.w - 32) * (b.h - 32) <= share * width * height
+        return inside and small and self.em >= self.min_em * 0.999 and b.h >= block_height(self) * 0.999
+
+
+def wrap(text: str, rows: int, measure: Measure) -> list[str]:
+    """Break a text into at most ``rows`` lines, the longest as short as can be."""
+    words = text.split()
+    if rows <= 1 or len(words) < 2:
+        return [text]
+    widths = [measure(w) for w in words]
+    space = measure(" ")
+    low, high = max(widths), sum(widths) + space * (len(words) - 1)
+
+    def fill(limit: float) -> list[list[str]]:
+        lines: list[list[str]] = [[]]
+        width = 0.0
+        for word, w in zip(words, widths, strict=True):
+            if lines[-1] and width + space + w > limit:
+                lines.append([])
+                width = 0.0
+            width += w + (space if lines[-1] else 0)
+            lines[-1].append(word)
+        return lines
+
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(fill(middle)) <= rows else (middle, high)
+    return [" ".join(line) for line in fill(high + 1e-6)]
+
+
+def lines(layout: Layout, words: Mapping[str, str], measure: Measure) -> list[list[str]]:
+    """The lines of each language, in the layout's order."""
+    return [wrap(words[lang], layout.rows, measure) for lang in layout.langs]
+
+
+def block_height(layout: Layout) -> float:
+    """Of the text alone with its padding, at the most."""
+    n = len(layout.langs)
+    return layout.em * (n * layout.rows * _LINE + (n - 1) * _GAP + 2 * _PAD * 0.6)
+
+
+def baseline_tops(layout: Layout, blocks: Sequence[Sequence[str]]) -> tuple[float, list[list[float]]]:
+    """Left edge and the top of each line inside the box: the text stands left, in the vertical middle."""
+    em = layout.em
+    height = em * (sum(map(len, blocks)) * _LINE + (len(blocks) - 1) * _GAP)
+    y = (layout.box.h - height) / 2
+    tops: list[list[float]] = []
+    for block in blocks:
+        tops.append([y + i * em * _LINE for i in range(len(block))])
+        y += em * (len(block) * _LINE + _GAP)
+    return em * _PAD, tops
+
+
+def arrange(
+    size: tuple[float, float],
+    words: Mapping[Tier, Mapping[str, str]],
+    mode: Mode,
+    measure: Measure,
+    *,
+    px: float = 1,
+    cover: Box | None = None,
+    fit: Callable[[Box], Box] = lambda box: box,
+) -> Layout:
+    """The longest tier that fits at the smallest legible size, at the lower left edge, or as a band below.
+
+    ``px`` is the number of user units of one CSS pixel; ``cover`` an older notice that must vanish under this one;
+    ``fit`` widens a box to what the container can replace.
+
+    Raises:
+        NoticeError: nothing fits.
+    """
+    width, height = size
+    short = min(size)
+    em: float = max(MIN_EM * px, EM_SHARE * short)
+    margin = max(4 * px, _MARGIN * short)
+    if px == 1:
+        em, margin = math.ceil(em), math.ceil(margin)
+    for tier in TIERS:
+        langs = tuple(words[tier])
+        for rows in range(1, _MAX_ROWS + 1):
+            texts = [line for lang in langs for line in wrap(words[tier][lang], rows, measure)]
+            probe = Layout(mode, langs, tier, em, rows)
+            w = math.ceil(em * (max(map(measure, texts)) + 2 * _PAD))
+            h = math.ceil(block_height(probe))
+            if mode == "band":
+                if w > width or h > MAX_BAND_SHARE * height:
+                    continue
+                box = fit(Box(0, math.ceil(height), math.floor(width), h))
+                return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
+            if w > width - 2 * margin or h > height - 2 * margin or w * h > MAX_SHARE * width * height:
+                continue
+            box = Box(math.floor(margin), math.floor(height - margin - h), w, h)
+            return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
+    raise NoticeError(
+        f"No notice fits legibly into {width:g} x {height:g}"
+        + (" as a band below." if mode == "band" else "."),
+        "Show it beside the picture and pass --notice none."
+        if mode == "band"
+        else "Pass --notice band to add it below the picture.",
+    )
+
+
+def _union(a: Box, b: Box) -> Box:
+    x, y = min(a.x, b.x), min(a.y, b.y)
+    return Box(x, y, max(a.x + a.w, b.x + b.w) - x, max(a.y + a.h, b.y + b.h) - y)

@@ -1,0 +1,168 @@
+"""A notice in pixels: white on an opaque black plate, and how to recognise it in pixels that are there."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
+
+from labeler.errors import UnreadableError
+from labeler.media.base import Box, Limits, Painted, RasterSurface
+from labeler.media.pixels import open_picture
+from labeler.notices import Tier
+from labeler.surfaces.layout import MIN_CONTRAST, MIN_EM, Layout, Mode, arrange, baseline_tops, lines
+
+_LIKENESS = 0.75  # correlation with the expected words; other words of the same shape reach 0.3
+_lock = threading.Lock()
+
+
+@functools.lru_cache(64)
+def _font(px: int) -> ImageFont.FreeTypeFont:
+    with resources.as_file(resources.files("labeler.fonts").joinpath("NotoSans-Medium.ttf")) as path:
+        # BASIC: the same pixels whether or not libraqm is installed
+        return ImageFont.truetype(path, px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def measure(text: str) -> float:
+    """Width in em."""
+    with _lock:  # FreeType faces are not thread-safe
+        return _font(100).getlength(text) / 100
+
+
+def draw(
+    surface: RasterSurface,
+    words: Mapping[Tier, Mapping[str, str]],
+    mode: Mode,
+    cover: Box | None = None,
+) -> tuple[Painted, Layout]:
+    """Put the notice on every frame.
+
+    Raises:
+        NoticeError: nothing fits. UnreadableError: the pixels cannot be decoded. LimitError: too many of them.
+    """
+    fit = functools.partial(surface.fit, band=mode == "band")
+    layout = arrange(surface.size, words, mode, measure, cover=cover, fit=fit)
+    plate, _ = render(layout, words[layout.tier])
+    return surface.paint(plate, layout.box, band=mode == "band"), layout
+
+
+def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[list[Box]]]:
+    """The plate, mode RGB, of the box's size, and the box of each line (per language) within it."""
+    blocks = lines(layout, words, measure)
+    left, tops = baseline_tops(layout, blocks)
+    plate = Image.new("L", (int(layout.box.w), int(layout.box.h)))
+    pen = ImageDraw.Draw(plate)
+    boxes: list[list[Box]] = []
+    with _lock:
+        font = _font(max(1, round(layout.em)))
+        for block, ys in zip(blocks, tops, strict=True):
+            boxes.append([])
+            for text, y in zip(block, ys, strict=True):
+                pen.text((round(left), round(y)), text, fill=255, font=font)
+                x0, y0, x1, y1 = map(math.ceil, pen.textbbox((round(left), round(y)), text, font=font))
+                boxes[-1].append(Box(x0 - 1, y0 - 1, x1 - x0 + 2, y1 - y0 + 2))
+    return Image.merge("RGB", (plate, plate, plate)), boxes
+
+
+def recognise(
+    surface: RasterSurface, claim: Layout, words: Mapping[str, str]
+) -> tuple[tuple[str, ...], float]:
+    """The languages whose words really stand in every frame, and the lowest contrast measured (1 to 21).
+
+    The claim is not trusted: it only says where to look. A picture scaled as a whole is compared at its scale.
+
+    Raises:
+        UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
+    """
+    scale = surface.size[0] / claim.size[0]
+    if abs(surface.size[1] / claim.size[1] / scale - 1) > 0.02 or claim.em * scale < MIN_EM * 0.999:
+        return (), 1.0
+    b = claim.box
+    there = Box(*(round(v * scale) for v in (b.x, b.y, b.w, b.h)))
+    if (
+        there.x + there.w > surface.size[0]
+        or there.y + there.h > surface.size[1]
+        or not (there.w and there.h)
+    ):
+        return (), 1.0
+    plate, boxes = render(claim, words)
+    expected = plate.convert("L")
+    found, contrast = set(claim.langs), 21.0
+    for region in surface.regions(there):
+        seen = region if scale == 1 else region.resize(plate.size, Image.Resampling.BICUBIC)
+        for lang, parts in zip(claim.langs, boxes, strict=True):
+            likeness, ratio = zip(*(_compare(seen, expected, part) for part in parts), strict=True)
+            if min(likeness) < _LIKENESS or min(ratio) < MIN_CONTRAST:
+                found.discard(lang)
+            if min(likeness) >= _LIKENESS:
+                contrast = min(contrast, *ratio)
+    return tuple(lang for lang in claim.langs if lang in found), contrast if found else 1.0
+
+
+def _compare(seen: Image.Image, expected: Image.Image, part: Box) -> tuple[float, float]:
+    """Point-biserial correlation of a line with its expected letters, and the contrast of letters to ground."""
+    area = (part.x, part.y, part.x + part.w, part.y + part.h)
+    crop, template = seen.crop(area), expected.crop(area)
+    letters = template.point(lambda v: 255 * (v > 127))
+    ground = template.point(lambda v: 255 * (v < 16))
+    n = part.w * part.h
+    share = ImageStat.Stat(letters).sum[0] / 255 / n
+    if not 0 < share < 1:
+        return 0.0, 1.0
+    grey = crop.convert("L")
+    off_letters = letters.point(lambda v: 255 - v)
+    spread = ImageStat.Stat(grey).stddev[0]
+    gap = ImageStat.Stat(grey, letters).mean[0] - ImageStat.Stat(grey, off_letters).mean[0]
+    likeness = gap * math.sqrt(share * (1 - share)) / spread if spread > 1 else 0.0
+    # antialiased edges are neither letter nor ground: compare the brighter half of the letters with the ground
+    core = template.point(lambda v: 255 * (v > 200))
+    light, dark = (ImageStat.Stat(crop, mask).mean for mask in (core if core.getbbox() else letters, ground))
+    return likeness, _contrast(light, dark)
+
+
+def _contrast(a: Sequence[float], b: Sequence[float]) -> float:
+    """WCAG 2.2 contrast ratio of two sRGB colours, 0..255."""
+
+    def luminance(rgb: Sequence[float]) -> float:
+        linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def worst_change(old: bytes, new: bytes, kind: str, box: Box, limits: Limits) -> float:
+    """The largest mean difference (0..255) of any channel of any frame outside ``box``; exactly 0 = nothing changed.
+
+    ``kind`` is Pillow's format name. Raises:
+        UnreadableError: either does not decode, or frames, size or timing differ.
+    """
+    before, after = open_picture(old, limits, kind), open_picture(new, limits, kind)
+    worst = 0.0
+    for i in range(getattr(before, "n_frames", 1)):
+        pair = []
+        for image in (before, after):
+            image.seek(i)
+            image.load()
+            pair.append(ImageOps.exif_transpose(image) if image.getexif().get(0x0112, 1) != 1 else image)
+        a, b = pair
+        if a.mode != b.mode or before.info.get("duration") != after.info.get("duration"):
+            raise UnreadableError("The labelled picture has another mode or timing than its source.")
+        difference = ImageChops.difference(_plain(a), _plain(b).crop((0, 0, *a.size)))
+        difference.paste(0, (int(box.x), int(box.y), int(box.x + box.w), int(box.y + box.h)))
+        if difference.getbbox(alpha_only=False):
+            worst = max(worst, *ImageStat.Stat(difference).mean)
+    return worst
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """A mode that ImageChops can subtract without hiding a difference."""
+    if image.mode in ("L", "RGB", "RGBA", "CMYK", "LA"):
+        return image
+    return image.convert(
+        "RGBA" if image.mode in ("P", "PA") else "I" if image.mode.startswith("I") else "RGB"
+    )

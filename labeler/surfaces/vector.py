@@ -1,0 +1,100 @@
+"""A notice as paths, so that it shows without any font; its words stand in ``aria-label`` for those who listen."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from labeler.media.base import Painted, VectorSurface
+from labeler.notices import Tier
+from labeler.surfaces.layout import Layout, Mode, arrange, baseline_tops, lines
+
+ID = "tanba-notice"
+# inline !important outranks every style sheet and animation that could hide the notice
+_SEEN = (
+    "display:inline!important;visibility:visible!important;opacity:1!important;transform:none!important;"
+    "filter:none!important;clip-path:none!important;mask:none!important"
+)
+_FILL = "fill:{}!important;fill-opacity:1!important;stroke:none!important;" + _SEEN
+_ASCENT = 1.069  # Noto Sans, em above the baseline
+
+
+@functools.cache
+def _outlines() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(
+        resources.files("labeler.fonts").joinpath("outlines.json").read_text("utf-8")
+    )
+    return data
+
+
+def measure(text: str) -> float:
+    """Width in em."""
+    glyphs = _outlines()["glyphs"]
+    return float(sum(glyphs[c][0] for c in text) / _outlines()["units"])
+
+
+def draw(
+    surface: VectorSurface, words: Mapping[Tier, Mapping[str, str]], mode: Mode
+) -> tuple[Painted, Layout]:
+    """Insert the notice, replacing an older one of ours.
+
+    Raises:
+        NoticeError: nothing fits. UnreadableError: the document cannot be parsed.
+    """
+    view = surface.view
+    layout = arrange(view[2:], words, mode, measure, px=_px(surface))
+    grow = layout.box.h if mode == "band" else 0
+    return surface.insert(element(layout, words[layout.tier], view[:2]), grow=grow), layout
+
+
+def _px(surface: VectorSurface) -> float:
+    """User units of one CSS px; where the page decides, a picture 320 px wide must still be legible."""
+    return 1 / surface.scale if surface.scale else max(surface.view[2:]) / 320
+
+
+def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float]) -> str:
+    """The notice as one SVG element; the same layout gives the same characters."""
+    b = layout.box
+    x, y = origin[0] + b.x, origin[1] + b.y
+    left, tops = baseline_tops(layout, blocks := lines(layout, words, measure))
+    unit = layout.em / _outlines()["units"]
+    paths = []
+    for block, ys in zip(blocks, tops, strict=True):
+        for text, top in zip(block, ys, strict=True):
+            pen_x, baseline = x + left, y + top + _ASCENT * layout.em
+            for c in text:
+                width, commands = _outlines()["glyphs"][c]
+                if commands:
+                    place = f"matrix({unit:.6g} 0 0 {-unit:.6g} {pen_x:.6g} {baseline:.6g})"
+                    paths.append(f'<path transform="{place}" d="{commands}"/>')
+                pen_x += width * unit
+    said = quoteattr(" ".join(words[lang] for lang in layout.langs))
+    white = _FILL.format("#fff").replace("transform:none!important;", "")
+    return (
+        f'<g xmlns="http://www.w3.org/2000/svg" id="{ID}" role="img" aria-label={said} style="{_SEEN}">'
+        f'<rect x="{x:.6g}" y="{y:.6g}" width="{b.w:.6g}" height="{b.h:.6g}" style="{_FILL.format("#000")}"/>'
+        f'<g style="{white}">{"".join(paths)}</g></g>'
+    )
+
+
+def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -> tuple[str, ...]:
+    """The languages of the notice when it stands exactly as claimed, is painted last and lies in the view."""
+    found = surface.inserted()
+    view = surface.view
+    b = claim.box
+    inside = b.x + b.w <= view[2] * 1.001 and b.y + b.h <= view[3] * 1.001
+    if (
+        not found
+        or not found[1]
+        or not inside
+        or any(c not in _outlines()["glyphs"] for w in words.values() for c in w)
+    ):
+        return ()
+    same_view = (
+        abs(view[2] - claim.size[0]) <= 0.001 * view[2] and abs(view[3] - claim.size[1]) <= 0.001 * view[3]
+    )
+    return claim.langs if same_view and found[0] == element(claim, words, view[:2]) else ()

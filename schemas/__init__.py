@@ -1,0 +1,1 @@
+"""Data: JSON Schemas, the notice catalogue, policies and the words of the interface."""
