@@ -1,1 +1,81 @@
-"""The `label` command."""
+"""The ``label`` command: parses, calls, prints. One module a command, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from labeler import __version__
+
+_COMMANDS = {
+    "add": "Write labelled copies of files.",
+    "verify": "Say rule by rule what holds, what fails and what could not be checked.",
+    "show": "Tell in plain words everything that a file says about AI.",
+    "notice": "Show the catalogue of notices.",
+    "identity": "Make, list and show signing identities.",
+    "policy": "List and explain the rules.",
+    "capabilities": "Show what is written into which kind of file.",
+    "completion": "Print the completion script for a shell.",
+}
+
+
+class Lazy(click.Group):
+    """A group that knows its commands by name and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="label")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Labels for AI-generated content: marks that machines read, notices that people read, and a verifier for both.
+
+    Every option can also stand in the environment as LABEL_OPTION (LABEL_PUBLISHER, LABEL_SYSTEM, ...) and in the
+    user's configuration file (LABEL_CONFIG, else config.toml in the user's configuration folder).
+    """
+    from .options import configuration
+
+    values = configuration()
+    ctx.default_map = dict.fromkeys(_COMMANDS, values)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point: every deliberate error becomes one line on stderr and an exit code."""
+    from labeler.errors import LabelError
+
+    try:
+        code: Any = cli.main(args=args, prog_name="label", standalone_mode=False)
+    except click.exceptions.Exit as e:
+        code = e.exit_code
+    except click.Abort:
+        code = 130
+    except click.ClickException as e:
+        e.show()
+        code = 2
+    except LabelError as e:
+        click.echo(f"label: {e}", err=True)
+        code = e.exit_code
+    except KeyboardInterrupt:
+        click.echo("label: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # whoever read our output has seen enough; keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -6,10 +6,12 @@ from __future__ import annotations
 class LabelError(Exception):
     """Root of everything this library raises on purpose.
 
-    ``code`` is stable and dotted; ``hint`` is the next step for a person.
+    ``code`` is stable and dotted; ``hint`` is the next step for a person; ``exit_code`` is what the command
+    ends with: 1 findings, 2 usage or configuration, 3 could not be examined or written.
     """
 
     code = "error"
+    exit_code = 3
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -23,6 +25,7 @@ class UsageError(LabelError):
     """The caller asked for something that cannot be."""
 
     code = "usage"
+    exit_code = 2
 
 
 class ConfigError(UsageError):
@@ -53,18 +56,21 @@ class TamperedError(LabelError):
     """The input's own marks contradict its bytes: labelling it would launder it."""
 
     code = "tampered"
+    exit_code = 1
 
 
 class NoticeError(LabelError):
     """The notice cannot be placed legibly."""
 
     code = "notice.no-room"
+    exit_code = 1
 
 
 class IdentityError(LabelError):
     """A signing identity cannot be made, read or used."""
 
     code = "identity"
+    exit_code = 2
 
 
 class ReadBackError(LabelError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Level(StrEnum):
@@ -59,3 +60,13 @@ class Evidence:
     strength: Strength
     where: str
     excerpt: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one carrier says: its marks, what was seen, and our own record when it holds one."""
+
+    marks: tuple[Mark, ...]
+    facts: tuple[Fact, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    record: dict[str, Any] | None = None

@@ -37,12 +37,16 @@ class Role(StrEnum):
     USER = "user"
 
 
-_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+IPTC_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOURCE_TYPES: dict[Involvement, str] = {
-    Involvement.GENERATED: _IPTC + "trainedAlgorithmicMedia",
-    Involvement.MODIFIED: _IPTC + "compositeWithTrainedAlgorithmicMedia",
-    Involvement.ASSISTED: _IPTC + "humanEdits",
+    Involvement.GENERATED: IPTC_SOURCE_TYPE + "trainedAlgorithmicMedia",
+    Involvement.MODIFIED: IPTC_SOURCE_TYPE + "compositeWithTrainedAlgorithmicMedia",
+    Involvement.ASSISTED: IPTC_SOURCE_TYPE + "humanEdits",
 }
+# the codes that declare AI, whoever writes them; algorithmicMedia is procedural, not AI
+AI_SOURCE_TYPES = frozenset(
+    {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"}
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _MAX_TEXT = 500
 

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,14 +21,12 @@ from typing import Any, BinaryIO
 
 import labeler
 from labeler.errors import IdentityError, LabelError, ReadBackError
-from labeler.facts import Fact, Level, Mark, Status
-from labeler.label import SOURCE_TYPES, Involvement, Label
+from labeler.facts import Fact, Level, Mark, Reading, Status
+from labeler.label import AI_SOURCE_TYPES, IPTC_SOURCE_TYPE, Involvement, Label
 from labeler.signing.identity import Identity
 
 ASSERTION = "kz.tanba.label"
 SIDECAR_MIME = "application/c2pa"
-_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-AI_SOURCE_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"})
 # the extended key usages that the field signs with: email, documents, C2PA, Microsoft documents, time, OCSP
 _EKUS = (
     "1.3.6.1.5.5.7.3.4",
@@ -114,7 +112,8 @@ def _signer(identity: Identity) -> Any:
         return c2pa.Signer.from_info(info)
     except c2pa.C2paError as e:
         raise IdentityError(
-            f"The identity {identity.name!r} cannot sign ({e}).", "See `label identity show` for its certificate."
+            f"The identity {identity.name!r} cannot sign ({e}).",
+            "See `label identity show` for its certificate.",
         ) from e
 
 
@@ -131,7 +130,9 @@ class Parent:
     sidecar: bytes | None = None
 
 
-def definition(label: Label, record: Mapping[str, Any], *, title: str, parent: bool, drawn: bool) -> dict[str, Any]:
+def definition(
+    label: Label, record: Mapping[str, Any], *, title: str, parent: bool, drawn: bool
+) -> dict[str, Any]:
     """The manifest definition for this label; ``drawn`` = a notice was added to the content just now."""
     agent = {"name": label.system} | ({"version": label.system_version} if label.system_version else {})
     ai: dict[str, Any] = {
@@ -151,7 +152,7 @@ def definition(label: Label, record: Mapping[str, Any], *, title: str, parent: b
         actions.append(
             {
                 "action": "c2pa.addedText",
-                "digitalSourceType": _IPTC + "algorithmicMedia",
+                "digitalSourceType": IPTC_SOURCE_TYPE + "algorithmicMedia",
                 "description": "Notice that AI was involved",
                 "softwareAgent": {"name": "Tanba", "version": labeler.__version__},
                 "when": label.time,
@@ -172,7 +173,11 @@ def definition(label: Label, record: Mapping[str, Any], *, title: str, parent: b
         "title": title,
         "claim_generator_info": [_generator()],
         "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions, "allActionsIncluded": True}, "created": True},
+            {
+                "label": "c2pa.actions.v2",
+                "data": {"actions": actions, "allActionsIncluded": True},
+                "created": True,
+            },
             {"label": "c2pa.ai-disclosure", "data": disclosure, "created": True},
             {"label": "cawg.metadata", "data": metadata, "kind": "Json", "created": True},
             {"label": ASSERTION, "data": dict(record), "kind": "Json", "created": True},
@@ -181,7 +186,9 @@ def definition(label: Label, record: Mapping[str, Any], *, title: str, parent: b
     return out
 
 
-def sign(data: bytes, mime: str, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None) -> bytes:
+def sign(
+    data: bytes, mime: str, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None
+) -> bytes:
     """The asset with the manifest embedded; a manifest that was there is replaced, so pass it as ``parent``.
 
     Raises:
@@ -198,14 +205,34 @@ def sign(data: bytes, mime: str, manifest: Mapping[str, Any], identity: Identity
 
 
 def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = None) -> Any:
-    builder = _c2pa().Builder(dict(manifest), context=context or _context(b""))
-    if parent:
-        ingredient = {"title": parent.title, "relationship": "parentOf", "label": "parent", "format": parent.mime}
+    c2pa, context = _c2pa(), context or _context(b"")
+    if parent is None:
+        return c2pa.Builder(dict(manifest), context=context)
+    ingredient: dict[str, Any] = {
+        "title": parent.title,
+        "relationship": "parentOf",
+        "label": "parent",
+        "format": parent.mime,
+    }
+    if parent.sidecar is None:
+        builder = c2pa.Builder(dict(manifest), context=context)
         builder.add_ingredient(ingredient, parent.mime, io.BytesIO(parent.data))
+        return builder
+    # add_ingredient knows no sidecars: tell it what its own reader found
+    with c2pa.Reader(parent.mime, io.BytesIO(parent.data), parent.sidecar, context=_context(b"")) as reader:
+        ingredient |= {
+            "active_manifest": json.loads(reader.json())["active_manifest"],
+            "validation_results": reader.get_validation_results(),
+            "manifest_data": {"format": SIDECAR_MIME, "identifier": "parent.c2pa"},
+        }
+    builder = c2pa.Builder({**manifest, "ingredients": [ingredient]}, context=context)
+    builder.add_resource("parent.c2pa", io.BytesIO(parent.sidecar))
     return builder
 
 
-def sign_detached(data: bytes, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None) -> bytes:
+def sign_detached(
+    data: bytes, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None
+) -> bytes:
     """A manifest store over the exact bytes, for a sidecar; the asset stays as it is.
 
     Raises:
@@ -246,16 +273,6 @@ def _embeddable(builder: Any, data: bytes) -> bytes:
 # ---- reading
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a manifest store says, in our words."""
-
-    mark: Mark
-    facts: tuple[Fact, ...]
-    record: dict[str, Any] | None = None
-    broken: bool = False  # hash or signature mismatch in the active manifest
-
-
 def read(src: BinaryIO, mime: str, anchors: bytes, *, sidecar: bytes | None = None) -> Reading:
     """Read and validate the manifest store in ``src``, or ``sidecar`` against the bytes of ``src``.
 
@@ -264,7 +281,7 @@ def read(src: BinaryIO, mime: str, anchors: bytes, *, sidecar: bytes | None = No
     kind = "sidecar" if sidecar else "c2pa"
     c2pa = _c2pa()
     try:
-        with c2pa.Reader(SIDECAR_MIME if sidecar and mime == "" else mime, src, sidecar, context=_context(anchors)) as reader:
+        with c2pa.Reader(mime, src, sidecar, context=_context(anchors)) as reader:
             store = json.loads(reader.json())
             results = reader.get_validation_results() or {}
     except (c2pa.C2paError, ValueError, RecursionError) as e:
@@ -274,12 +291,12 @@ def read(src: BinaryIO, mime: str, anchors: bytes, *, sidecar: bytes | None = No
 
 def _unread(kind: str, message: str) -> Reading:
     if message.startswith("ManifestNotFound"):
-        return Reading(Mark(kind, Status.ABSENT), ())
+        return Reading((Mark(kind, Status.ABSENT),))
     if "remote" in message.lower():
         fact = Fact("c2pa.remote", Level.INFORMATIONAL, kind, "the manifest is elsewhere and was not fetched")
-        return Reading(Mark(kind, Status.UNKNOWN, {"reason": "remote manifest, not fetched"}), (fact,))
+        return Reading((Mark(kind, Status.UNKNOWN, {"reason": "remote manifest, not fetched"}),), (fact,))
     fact = Fact("c2pa.malformed", Level.FAILURE, kind, message[:200])
-    return Reading(Mark(kind, Status.INVALID, {"reason": message[:200]}), (fact,))
+    return Reading((Mark(kind, Status.INVALID, {"reason": message[:200]}),), (fact,))
 
 
 def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) -> Reading:
@@ -303,7 +320,9 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
     ]
     for delta in results.get("ingredientDeltas") or ():
         for failure in (delta.get("validationDeltas") or {}).get("failure") or ():
-            facts.append(Fact("c2pa.ingredient.failure", Level.INFORMATIONAL, kind, str(failure.get("code", ""))))
+            facts.append(
+                Fact("c2pa.ingredient.failure", Level.INFORMATIONAL, kind, str(failure.get("code", "")))
+            )
     record = None if broken else _own_record(active)
     if not broken:
         facts += _origin(kind, manifests, active)
@@ -315,9 +334,11 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
         "trusted": "signingCredential.trusted" in codes["success"],
         "manifests": len(manifests),
     }
-    malformed = any(f.code.startswith("c2pa.") and f.level is Level.FAILURE and "signer" not in f.code for f in facts)
+    malformed = any(
+        f.code.startswith("c2pa.") and f.level is Level.FAILURE and "signer" not in f.code for f in facts
+    )
     status = Status.INVALID if malformed or not active else Status.PRESENT
-    return Reading(Mark(kind, status, details), tuple(facts), record, bool(broken))
+    return Reading((Mark(kind, status, details),), tuple(facts), record=record)
 
 
 def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator[Fact]:
@@ -381,9 +402,9 @@ def _ai_claims(manifest: Mapping[str, Any]) -> Iterator[str]:
             for action in data.get("actions") or ():
                 if not isinstance(action, dict):
                     continue
-                source = str(action.get("digitalSourceType") or "")
-                if source.rsplit("/", 1)[-1] in AI_SOURCE_TYPES:
-                    yield f"{action.get('action')} {source.rsplit('/', 1)[-1]}{_agent(action)}"
+                source = str(action.get("digitalSourceType") or "").rsplit("/", 1)[-1]
+                if source in AI_SOURCE_TYPES:
+                    yield f"{action.get('action')} {source}{_agent(action)}"
     if _own_record(manifest) is not None:
         yield ASSERTION
     for data in _assertions(manifest, "c2pa.ai_generated_content"):
@@ -395,16 +416,3 @@ def _agent(action: Mapping[str, Any]) -> str:
     agent = action.get("softwareAgent")
     name = agent.get("name") if isinstance(agent, dict) else agent
     return f" by {name}" if isinstance(name, str) else ""
-
-
-__all__: Sequence[str] = (
-    "AI_SOURCE_TYPES",
-    "ASSERTION",
-    "Parent",
-    "Reading",
-    "definition",
-    "read",
-    "sign",
-    "sign_detached",
-)
-_ = SOURCE_TYPES

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from labeler.errors import LimitError, UnreadableError
-from labeler.label import Label
+from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.label import AI_SOURCE_TYPES, Label
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XML = "http://www.w3.org/XML/1998/namespace"
@@ -316,11 +317,65 @@ def write(
 
 def record(packet: Packet) -> dict[str, Any] | None:
     """Our own record in this packet, or None; a record that is not a JSON object is None too."""
-    text = packet.get("tanba:Record")
-    if text is None:
-        return None
+    return _object(packet.get("tanba:Record"))
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text or "")
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def read(packet: Packet) -> Reading:
+    """What a packet says about AI, in anybody's words: IPTC, TC260 and our own."""
+    facts = [
+        *_source_types(packet),
+        *(
+            Fact("label.ai", Level.SUCCESS, "xmp", name)
+            for name in ("Iptc4xmpExt:AISystemUsed", "tanba:Record")
+            if packet.get(name)
+        ),
+    ]
+    own = record(packet)
+    if packet.get("tanba:Record") and own is None:
+        facts.append(Fact("record.malformed", Level.FAILURE, "xmp", "tanba:Record"))
+    labelled = any(f.code == "label.ai" for f in facts)
+    details: dict[str, object] = {
+        key: value
+        for key, name in (
+            ("source_type", "Iptc4xmpExt:DigitalSourceType"),
+            ("system", "Iptc4xmpExt:AISystemUsed"),
+        )
+        if (value := packet.get(name))
+    }
+    mark = Mark("xmp", Status.PRESENT if labelled else Status.ABSENT, details)
+    chinese = _tc260(packet)
+    return Reading((mark, *chinese.marks), (*facts, *chinese.facts), chinese.evidence, own)
+
+
+def _source_types(packet: Packet) -> Iterator[Fact]:
+    for value in packet.values("Iptc4xmpExt:DigitalSourceType"):
+        head, _, code = value.strip().rpartition("/")
+        if code in AI_SOURCE_TYPES:
+            yield Fact("label.ai", Level.SUCCESS, "xmp", f"Iptc4xmpExt:DigitalSourceType {code}")
+            if not head:
+                yield Fact("xmp.source-type.bare", Level.FAILURE, "xmp", "Iptc4xmpExt:DigitalSourceType")
+
+
+def _tc260(packet: Packet) -> Reading:
+    """GB 45438-2025: ``Label`` "1" declares AI; "2" and "3" only suspect it."""
+    data = _object(packet.get("TC260:AIGC"))
+    level = str((data or {}).get("Label", ""))
+    if not data or level not in ("1", "2", "3"):
+        return Reading(())
+    mark = Mark(
+        "tc260", Status.PRESENT, {"label": level, "producer": str(data.get("ContentProducer", ""))[:80]}
+    )
+    if level == "1":
+        return Reading((mark,), (Fact("label.ai", Level.SUCCESS, "tc260", "TC260:AIGC Label 1"),))
+    found = Evidence(
+        "tc260", str(data.get("ContentProducer", ""))[:80], Strength.WEAK, "xmp", f"Label={level}"
+    )
+    return Reading((mark,), (Fact("evidence.weak", Level.INFORMATIONAL, "tc260", "TC260:AIGC"),), (found,))

@@ -100,7 +100,9 @@ def _apply(policy: str, rule: Mapping[str, Any], codes: frozenset[str]) -> RuleR
 def decide(facts: Sequence[Fact], rules: Sequence[RuleResult]) -> Verdict:
     """The verdict: the first line of the table that fits."""
     codes = {f.code for f in facts}
-    musts_hold = all(r.status in (RuleStatus.HOLDS, RuleStatus.NOT_APPLICABLE) for r in rules if r.level == "must")
+    musts_hold = all(
+        r.status in (RuleStatus.HOLDS, RuleStatus.NOT_APPLICABLE) for r in rules if r.level == "must"
+    )
     if codes & {"container.unreadable", "container.limit"}:
         return Verdict.UNREADABLE
     if "c2pa.tampered" in codes:

@@ -6,6 +6,7 @@ import functools
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
@@ -14,7 +15,7 @@ from labeler.errors import UnreadableError
 from labeler.media.base import Box, Limits, Painted, RasterSurface
 from labeler.media.pixels import open_picture
 from labeler.notices import Tier
-from labeler.surfaces.layout import MIN_CONTRAST, MIN_EM, Layout, Mode, arrange, baseline_tops, lines
+from labeler.surfaces.layout import Layout, Mode, arrange, baseline_tops, lines
 
 _LIKENESS = 0.75  # correlation with the expected words; other words of the same shape reach 0.3
 _lock = threading.Lock()
@@ -37,17 +38,20 @@ def draw(
     surface: RasterSurface,
     words: Mapping[Tier, Mapping[str, str]],
     mode: Mode,
-    cover: Box | None = None,
+    old: Layout | None = None,
 ) -> tuple[Painted, Layout]:
-    """Put the notice on every frame.
+    """Put the notice on every frame; ``old`` is a notice of ours that is there and vanishes under the new one.
 
     Raises:
         NoticeError: nothing fits. UnreadableError: the pixels cannot be decoded. LimitError: too many of them.
     """
-    fit = functools.partial(surface.fit, band=mode == "band")
-    layout = arrange(surface.size, words, mode, measure, cover=cover, fit=fit)
+    band = mode == "band" and old is None
+    fit = functools.partial(surface.fit, band=band)
+    shape: Mode = "band" if band else "plate"
+    layout = arrange(surface.size, words, shape, measure, cover=old.box if old else None, fit=fit)
+    layout = replace(layout, mode=old.mode if old else mode)
     plate, _ = render(layout, words[layout.tier])
-    return surface.paint(plate, layout.box, band=mode == "band"), layout
+    return surface.paint(plate, layout.box, band=band), layout
 
 
 def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[list[Box]]]:
@@ -68,6 +72,18 @@ def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[
     return Image.merge("RGB", (plate, plate, plate)), boxes
 
 
+def at_size(claim: Layout, size: tuple[float, float]) -> Layout | None:
+    """The claim in a picture of another size, when the picture was scaled as a whole."""
+    scale = size[0] / claim.size[0]
+    if size == claim.size:
+        return claim
+    if abs(size[1] / claim.size[1] / scale - 1) > 0.02:
+        return None
+    b = claim.box
+    box = Box(*(round(v * scale) for v in (b.x, b.y, b.w, b.h)))
+    return replace(claim, em=claim.em * scale, box=box, size=size)
+
+
 def recognise(
     surface: RasterSurface, claim: Layout, words: Mapping[str, str]
 ) -> tuple[tuple[str, ...], float]:
@@ -78,29 +94,25 @@ def recognise(
     Raises:
         UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
     """
-    scale = surface.size[0] / claim.size[0]
-    if abs(surface.size[1] / claim.size[1] / scale - 1) > 0.02 or claim.em * scale < MIN_EM * 0.999:
-        return (), 1.0
-    b = claim.box
-    there = Box(*(round(v * scale) for v in (b.x, b.y, b.w, b.h)))
-    if (
-        there.x + there.w > surface.size[0]
-        or there.y + there.h > surface.size[1]
-        or not (there.w and there.h)
-    ):
+    there = at_size(claim, surface.size)
+    if there is None or not _inside(there.box, surface.size):
         return (), 1.0
     plate, boxes = render(claim, words)
     expected = plate.convert("L")
     found, contrast = set(claim.langs), 21.0
-    for region in surface.regions(there):
-        seen = region if scale == 1 else region.resize(plate.size, Image.Resampling.BICUBIC)
+    for region in surface.regions(there.box):
+        seen = region if there is claim else region.resize(plate.size, Image.Resampling.BICUBIC)
         for lang, parts in zip(claim.langs, boxes, strict=True):
             likeness, ratio = zip(*(_compare(seen, expected, part) for part in parts), strict=True)
-            if min(likeness) < _LIKENESS or min(ratio) < MIN_CONTRAST:
+            if min(likeness) < _LIKENESS:
                 found.discard(lang)
-            if min(likeness) >= _LIKENESS:
+            else:
                 contrast = min(contrast, *ratio)
-    return tuple(lang for lang in claim.langs if lang in found), contrast if found else 1.0
+    return tuple(lang for lang in claim.langs if lang in found), contrast
+
+
+def _inside(box: Box, size: tuple[int, int]) -> bool:
+    return min(box.w, box.h) > 0 and box.x + box.w <= size[0] and box.y + box.h <= size[1]
 
 
 def _compare(seen: Image.Image, expected: Image.Image, part: Box) -> tuple[float, float]:

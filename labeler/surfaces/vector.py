@@ -38,17 +38,19 @@ def measure(text: str) -> float:
 
 
 def draw(
-    surface: VectorSurface, words: Mapping[Tier, Mapping[str, str]], mode: Mode
+    surface: VectorSurface, words: Mapping[Tier, Mapping[str, str]], mode: Mode, old: Layout | None = None
 ) -> tuple[Painted, Layout]:
-    """Insert the notice, replacing an older one of ours.
+    """Insert the notice; ``old`` is the one of ours that is there and is replaced.
 
     Raises:
         NoticeError: nothing fits. UnreadableError: the document cannot be parsed.
     """
-    view = surface.view
-    layout = arrange(view[2:], words, mode, measure, px=_px(surface))
-    grow = layout.box.h if mode == "band" else 0
-    return surface.insert(element(layout, words[layout.tier], view[:2]), grow=grow), layout
+    x, y, width, height = surface.view
+    band = old.box.h if old and old.mode == "band" else 0
+    mode = "band" if band else mode
+    layout = arrange((width, height - band), words, mode, measure, px=_px(surface))
+    grow = layout.box.h - band if mode == "band" else 0
+    return surface.insert(element(layout, words[layout.tier], (x, y)), grow=grow), layout
 
 
 def _px(surface: VectorSurface) -> float:

@@ -1,0 +1,264 @@
+"""``label add``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labeler.errors import LabelError, UnsupportedError, UsageError
+
+from .options import jobs, names, option, printable
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    path: str
+    receipt: Any = None
+    error: LabelError | None = None
+
+
+@click.command("add")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@option("-o", "--out", type=click.Path(path_type=Path), help="The file to write ('-': standard output).")
+@option("--out-dir", type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
+@option("--in-place", is_flag=True, help="Replace the files themselves.")
+@option(
+    "--backup", metavar="SUFFIX", help="With --in-place: keep the old file under its name with this suffix."
+)
+@option("--system", help="The AI system, e.g. 'Kandinsky 5'.")
+@option("--system-version", help="Its version.")
+@option("--provider", help="Who provides the AI system.")
+@option("--publisher", metavar="ORG", help="Who distributes the content.")
+@option(
+    "--role",
+    type=click.Choice(["owner", "possessor", "user"]),
+    help="The publisher's role towards the AI system.",
+)
+@option(
+    "--involvement",
+    type=click.Choice(["generated", "modified", "assisted"]),
+    default="generated",
+    show_default=True,
+    help="How far the AI system shaped the content.",
+)
+@option(
+    "--imitates",
+    default="",
+    callback=names,
+    metavar="WHAT[,WHAT]",
+    help="What it imitates: appearance, voice, behaviour, event.",
+)
+@option("--risk", help="Risk class of the AI system, if given.")
+@option("--reviewer", metavar="NAME", help="A person who reviewed the content and agrees to be named.")
+@option("--original", type=click.Path(path_type=Path), help="What a modified picture was made from.")
+@option("--lang", default="kk,ru", show_default=True, callback=names, help="Languages of the notice.")
+@option(
+    "--notice",
+    type=click.Choice(["auto", "plate", "band", "none"]),
+    default="auto",
+    show_default=True,
+    help="On the picture, in a band below it, or not at all.",
+)
+@option("--identity", default="default", show_default=True, help="The signing identity.")
+@option("--cert", type=click.Path(path_type=Path), help="Sign with this PEM chain instead (with --key).")
+@option("--key", type=click.Path(path_type=Path), help="The PEM key of --cert.")
+@option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
+@option("--prompt", help="The prompt; carried only with --with-prompt.")
+@option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
+@option("--dry-run", is_flag=True, help="Do everything but writing.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
+@option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
+@option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+@jobs
+def command(paths: tuple[str, ...], **options: Any) -> int:
+    """Write labelled copies of PATHs: files, folders, or '-' for standard input."""
+    from labeler.batch import in_order
+    from labeler.label import Label
+
+    if not options["system"]:
+        raise click.UsageError("Which AI system made it? Pass --system, or set it in the configuration.")
+    _check_target(paths, options)
+    label_fields = (
+        "system",
+        "system_version",
+        "provider",
+        "publisher",
+        "role",
+        "involvement",
+        "imitates",
+        "risk",
+    )
+    label = Label(**{k: options[k] for k in (*label_fields, "reviewer", "prompt")})
+    work = _worker(label, options)
+    outcomes = []
+    counts: Counter[str] = Counter()
+    code = 0
+    for outcome in in_order(work, _plan(paths, options), options["jobs"]):
+        outcomes.append(outcome)
+        if outcome.error:
+            counts["failed"] += 1
+            code = max(code, outcome.error.exit_code)
+        elif outcome.receipt is None:
+            counts["skipped"] += 1
+            continue
+        else:
+            counts["unchanged" if outcome.receipt.unchanged else "labelled"] += 1
+            if options["check"] and not outcome.receipt.unchanged:
+                code = max(code, 1)
+        _print(outcome, options)
+    _finish(outcomes, counts, options)
+    if not sum(counts.values()) - counts["skipped"]:
+        raise UsageError(
+            "Nothing to label was found.", "Name files, or a folder with files of kinds Tañba knows."
+        )
+    return code
+
+
+def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
+    chosen = [n for n in ("out", "out_dir", "in_place") if options[n]]
+    if len(chosen) != 1 and not (options["check"] and not chosen):
+        raise click.UsageError("Say where to write: one of -o FILE, --out-dir DIR, --in-place.")
+    single = len(paths) == 1 and (paths[0] == "-" or not Path(paths[0]).is_dir())
+    if options["out"] and not single:
+        raise click.UsageError("-o takes one file; use --out-dir for several.")
+    if "-" in paths and not options["out"] and not options["check"]:
+        raise click.UsageError("Standard input needs -o FILE or -o -.")
+    if str(options["out"]) == "-" and sys.stdout.isatty():
+        raise click.UsageError("A picture is not for a terminal: redirect the output, or name a file.")
+    if options["backup"] and not options["in_place"]:
+        raise click.UsageError("--backup goes with --in-place.")
+    if bool(options["cert"]) != bool(options["key"]):
+        raise click.UsageError("--cert and --key go together.")
+
+
+def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any, Path | None]]:
+    """Each input with its target; two inputs never share one."""
+    from labeler.files import collect
+
+    taken: dict[Path, Path] = {}
+    for path in paths:
+        if path == "-":
+            yield None, options["out"]
+            continue
+        for found in collect([path]):
+            target = options["out"]
+            if options["out_dir"]:
+                target = options["out_dir"] / found.relative
+                other = taken.setdefault(target, found.path)
+                if other != found.path:
+                    raise UsageError(
+                        f"{other} and {found.path} would both be {target}.", "Label them in two calls."
+                    )
+            yield found, target
+
+
+def _worker(label: Any, options: dict[str, Any]) -> Any:
+    import labeler
+    from labeler.signing import identity
+
+    signer = options["identity"]
+    if options["cert"]:
+        signer = identity.from_files(options["cert"], options["key"])
+    dry = options["dry_run"] or options["check"]
+    shared = {
+        "notice": options["notice"],
+        "langs": options["lang"],
+        "identity": signer,
+        "sidecar": options["sidecar"],
+        "original": options["original"],
+        "with_prompt": options["with_prompt"],
+        "dry_run": dry,
+    }
+
+    def work(item: tuple[Any, Path | None]) -> _Outcome:
+        found, target = item
+        path = printable(found.path) if found else "-"
+        try:
+            if options["out_dir"] and target and not dry:
+                _make_folder(target.parent)
+            if found is None:
+                source: Any = sys.stdin.buffer.read()
+            else:
+                source = found.path
+            to_stdout = str(target) == "-"
+            receipt = labeler.add(
+                source,
+                sys.stdout.buffer if to_stdout else target,
+                label,
+                in_place=options["in_place"],
+                backup=options["backup"],
+                name=None if found else "stdin",
+                **shared,
+            )
+        except UnsupportedError as e:
+            return _Outcome(path) if found and not found.named else _Outcome(path, error=e)
+        except LabelError as e:
+            return _Outcome(path, error=e)
+        return _Outcome(path, receipt)
+
+    return work
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        from labeler.errors import WriteError
+
+        raise WriteError(
+            f"The folder {folder} cannot be made ({e.strerror}).", "Choose another --out-dir."
+        ) from e
+
+
+def _print(outcome: _Outcome, options: dict[str, Any]) -> None:
+    if options["style"] == "jsonl":
+        click.echo(json.dumps(_as_dict(outcome), ensure_ascii=False), err=str(options["out"]) == "-")
+        return
+    if outcome.error:
+        click.echo(f"label: {printable(outcome.error)}", err=True)
+    elif options["style"] == "text" and not options["quiet"]:
+        r = outcome.receipt
+        verb = (
+            "unchanged"
+            if r.unchanged
+            else "would label"
+            if options["dry_run"] or options["check"]
+            else "labelled"
+        )
+        arrow = f" -> {printable(r.target)}" if r.target and r.target != r.source else ""
+        piped = str(options["out"]) == "-"
+        click.echo(f"{verb} {outcome.path}{arrow} ({', '.join(r.marks)})", err=piped)
+        for line in r.degradations:
+            click.echo(f"  second best: {printable(line)}", err=piped)
+        for line in r.remarks:
+            click.echo(f"  note: {printable(line)}", err=piped)
+
+
+def _as_dict(outcome: _Outcome) -> dict[str, Any]:
+    e = outcome.error
+    error = {"code": e.code, "message": e.message, "hint": e.hint} if e else None
+    return {
+        "path": outcome.path,
+        "receipt": outcome.receipt.to_dict() if outcome.receipt else None,
+        "error": error,
+    }
+
+
+def _finish(outcomes: list[_Outcome], counts: Counter[str], options: dict[str, Any]) -> None:
+    summary = {k: counts.get(k, 0) for k in ("labelled", "unchanged", "failed", "skipped")}
+    to_stderr = str(options["out"]) == "-"
+    if options["style"] == "json":
+        files = [_as_dict(o) for o in outcomes if o.receipt or o.error]
+        document = {"schema_version": 1, "summary": summary, "files": files}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2), err=to_stderr)
+    elif options["style"] == "jsonl":
+        click.echo(json.dumps({"type": "summary", **summary}), err=to_stderr)
+    elif not options["quiet"] and sum(summary.values()) > 1:
+        click.echo(", ".join(f"{v} {k}" for k, v in summary.items() if v), err=to_stderr)

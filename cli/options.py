@@ -1,0 +1,148 @@
+"""What several commands share: options from the environment and the configuration file, and the UI's words."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from labeler.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+UI_LANGS = ("kk", "ru", "en")
+_NO_CONFIGURATION = frozenset(
+    {"out", "out_dir", "in_place", "dry_run", "check", "paths", "help", "files_from", "null"}
+)
+
+
+class Option(click.Option):
+    """An option that is also read from ``LABEL_<NAME>``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.name and not self.envvar:
+            self.envvar = f"LABEL_{self.name.upper()}"
+            self.show_envvar = False
+
+
+def option(*names: str, **kwargs: Any) -> Callable[[F], F]:
+    """`click.option` with the environment."""
+    return click.option(*names, cls=Option, **kwargs)
+
+
+def config_path() -> Path:
+    """``LABEL_CONFIG``, else the user's; never the working directory."""
+    if chosen := os.environ.get("LABEL_CONFIG"):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("tanba", appauthor=False)) / "config.toml"
+
+
+def configuration() -> dict[str, Any]:
+    """The values of the user's configuration file, by option name.
+
+    Raises:
+        ConfigError: it cannot be read, or holds something that is no option.
+    """
+    path = config_path()
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise ConfigError(
+            f"The configuration {path} cannot be read ({e}).", "Mend it or set LABEL_CONFIG."
+        ) from e
+    known = _known()
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise ConfigError(
+                f"{path}: {key!r} is no option that can be configured.", f"Known: {', '.join(sorted(known))}."
+            )
+        out[known[name]] = value
+    return out
+
+
+def _known() -> dict[str, str]:
+    """Names that a configuration may use, e.g. ``publisher``, with the name that click gives them."""
+    import importlib
+
+    names: dict[str, str] = {}
+    for module in ("add", "verify", "show"):
+        for parameter in importlib.import_module(f".{module}", __package__).command.params:
+            if (
+                isinstance(parameter, click.Option)
+                and parameter.name
+                and parameter.name not in _NO_CONFIGURATION
+            ):
+                names[parameter.name] = parameter.name
+    return names
+
+
+@functools.cache
+def _words() -> dict[str, dict[str, str]]:
+    data: dict[str, dict[str, str]] = json.loads(
+        resources.files("labeler.schemas").joinpath("words.json").read_text("utf-8")
+    )
+    return data
+
+
+def say(key: str, lang: str, **values: object) -> str:
+    """The UI's words for a key in a language; the key itself where there are none."""
+    words = _words().get(key)
+    return words[lang].format(**values) if words else str(values.get("default", key))
+
+
+def has_words(key: str) -> bool:
+    """Whether the UI can say it."""
+    return key in _words()
+
+
+def user_lang() -> str:
+    """From the locale variables: Kazakh, Russian, else English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return value[:2] if value[:2] in UI_LANGS else "en"
+    return "en"
+
+
+def printable(text: object) -> str:
+    """A name or value from outside, safe on a terminal: control characters and lone surrogates are escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in str(text)
+    )
+
+
+ui_lang = option(
+    "--ui-lang",
+    type=click.Choice(UI_LANGS),
+    default=user_lang,
+    show_default="from the locale",
+    help="Language of the output.",
+)
+trust = option(
+    "--trust",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PEM",
+    help="Anchors of signers to trust, besides your own identities.",
+)
+jobs = option(
+    "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
+)
+
+
+def names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """A comma list as a tuple."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -1,0 +1,5 @@
+"""``python -m labeler`` is ``label``."""
+
+from labeler.cli import main
+
+main()

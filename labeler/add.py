@@ -1,0 +1,489 @@
+"""Add: the notice, then the metadata, then the signature, last; read back before anything is replaced.
+
+bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface -> XMP -> C2PA -> read back -> write
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+
+from labeler import files, media, notices, persons
+from labeler.errors import (
+    LabelError,
+    NoticeError,
+    ReadBackError,
+    TamperedError,
+    UnreadableError,
+    UsageError,
+    WriteError,
+)
+from labeler.facts import Level, Status
+from labeler.label import Involvement, Label
+from labeler.marks import xmp
+from labeler.media.base import Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
+from labeler.signing import identity as identities
+from labeler.signing import trust
+from labeler.signing.identity import Identity
+from labeler.surfaces.layout import Layout, Mode
+from labeler.verify import Source, Survey, survey
+
+if TYPE_CHECKING:
+    from labeler.marks.c2pa import Parent
+
+RECORD_VERSION = 1
+_TOLERANCE = 6.0  # mean difference of a channel that a re-encode at equal or high quality stays below
+_SUBSTANCE = ("c2pa.", "xmp.", "record.", "marks.", "notice.")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What `add` did. ``degradations``: what was done the second-best way; ``remarks``: what the caller should know."""
+
+    source: str
+    target: str | None
+    unchanged: bool
+    label: Label
+    notice: Layout
+    marks: tuple[str, ...] = ()
+    identity: str | None = None
+    sidecar: str | None = None
+    degradations: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+    sidecar_data: bytes | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; without the bytes, and without a prompt."""
+        label = self.label.to_dict()
+        label.pop("prompt", None)
+        return {
+            "source": self.source,
+            "target": self.target,
+            "unchanged": self.unchanged,
+            "label": label,
+            "notice": self.notice.to_dict(),
+            "marks": list(self.marks),
+            "identity": self.identity,
+            "sidecar": self.sidecar,
+            "degradations": list(self.degradations),
+            "remarks": list(self.remarks),
+        }
+
+
+def add(
+    source: Source,
+    target: str | Path | BinaryIO | None,
+    label: Label,
+    *,
+    notice: Literal["auto", "plate", "band", "none"] = "auto",
+    langs: Sequence[str] = notices.MANDATORY,
+    identity: str | Identity = identities.DEFAULT,
+    sidecar: bool = False,
+    original: str | Path | bytes | None = None,
+    with_prompt: bool = False,
+    in_place: bool = False,
+    backup: str | None = None,
+    dry_run: bool = False,
+    name: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Receipt:
+    """Write a labelled copy of ``source`` to ``target``.
+
+    ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
+    result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
+    ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``original`` is what a
+    modified picture was made from. The same label on a file whose marks are all valid changes nothing.
+
+    Raises:
+        UsageError: the request contradicts itself or the file. TamperedError: the source's own marks contradict its
+        bytes. UnreadableError, LimitError: the source. NoticeError: no notice fits. IdentityError: cannot sign.
+        ReadBackError: the result was not what was promised. WriteError: the target. Nothing is written in any case.
+    """
+    path = Path(source) if isinstance(source, str | Path) else None
+    title = name or (path.name if path else "content")
+    destination = _destination(path, target, in_place)
+    langs = notices.check_langs(langs)
+    try:
+        data, beside = _load(source, path, limits)
+        found = survey(
+            data,
+            title,
+            sidecar=beside,
+            anchors=trust.own_anchors,
+            depth="default",
+            limits=limits,
+            essence=True,
+        )
+        _refuse(found, label, sidecar, beside)
+        label = replace(
+            label,
+            prompt=label.prompt if with_prompt else None,
+            content_id=found.label.content_id if found.label else label.content_id,
+        )
+        work = _Work(title, data, beside, found, label, langs, limits, detached=sidecar)
+        mode = work.mode(notice)
+        if work.is_done(mode):
+            made, signer = work.as_it_is(), None
+        else:
+            signer = (
+                identity
+                if isinstance(identity, Identity)
+                else identities.ensure(identity, label.publisher or "")
+            )
+            made = work.make(mode, signer, _original(original, limits))
+        remarks = (*_remarks(found, label, langs, with_prompt, signer), *made.remarks)
+        place = (
+            destination.with_name(destination.name + files.SIDECAR) if destination and made.sidecar else None
+        )
+        if not dry_run and not (signer is None and destination is not None and destination == path):
+            _write(target, destination, made.data, path, backup)
+            if place and made.sidecar:
+                files.write(place, made.sidecar, like=destination)
+    except LabelError as e:
+        raise type(e)(f"{path or title}: {e.message}", e.hint) from e
+    return Receipt(
+        source=str(path or title),
+        target=str(destination) if destination else None,
+        unchanged=signer is None,
+        label=made.label,
+        notice=made.layout,
+        marks=made.marks,
+        identity=signer.name if signer else None,
+        sidecar=str(place) if place else None,
+        degradations=made.degradations,
+        remarks=remarks,
+        data=made.data,
+        sidecar_data=made.sidecar,
+    )
+
+
+def _destination(path: Path | None, target: str | Path | BinaryIO | None, in_place: bool) -> Path | None:
+    if in_place:
+        if path is None or target is not None:
+            raise UsageError(
+                "Only a file can be labelled in place, and then there is no target.", "Name one or the other."
+            )
+        return path
+    if target is None or not isinstance(target, str | Path):
+        return None
+    destination = Path(target)
+    if path and destination.exists() and path.exists() and destination.samefile(path):
+        raise UsageError(
+            f"{path} is source and target at once.", "To replace the file itself, label it in place."
+        )
+    if destination.is_dir():
+        raise UsageError(f"{destination} is a folder.", "Name a file to write, or use an output folder.")
+    return destination
+
+
+def _load(source: Source, path: Path | None, limits: Limits) -> tuple[bytes, bytes | None]:
+    if path:
+        beside = files.sidecar_of(path)
+        return files.read(path, limits.max_bytes), files.read(beside, limits.max_inflated) if beside else None
+    return (source if isinstance(source, bytes) else media.whole(cast(BinaryIO, source), limits)), None
+
+
+def _original(original: str | Path | bytes | None, limits: Limits) -> bytes | None:
+    return files.read(Path(original), limits.max_bytes) if isinstance(original, str | Path) else original
+
+
+def _write(
+    target: str | Path | BinaryIO | None,
+    destination: Path | None,
+    data: bytes,
+    path: Path | None,
+    backup: str | None,
+) -> None:
+    if destination:
+        files.write(destination, data, like=path, backup=backup)
+    elif target is not None and not isinstance(target, str | Path):
+        try:
+            target.write(data)
+        except OSError as e:
+            raise WriteError(
+                f"The result cannot be written ({e.strerror}).", "Check where the output goes."
+            ) from e
+
+
+def _refuse(found: Survey, label: Label, detached: bool, beside: bytes | None) -> None:
+    if fact := found.tampered:
+        raise TamperedError(
+            f"the signed mark that it carries contradicts its bytes ({fact.where}); a new label would launder that.",
+            "Find out who changed it, or start from the original.",
+        )
+    if found.status("xmp") is Status.INVALID:
+        raise UnreadableError(
+            "its XMP metadata is malformed, and replacing it would lose it.",
+            "Repair the metadata first, e.g. with exiftool.",
+        )
+    for where, value in persons.ai_authors(found.fields, label.system):
+        raise UsageError(
+            f"{where} names an AI system ({value!r}) as the author; only a person can be one.",
+            "Correct the author in the file's metadata first.",
+        )
+    if Slot.C2PA in found.content.slots and (detached or beside):
+        raise UsageError(
+            "it carries an embedded manifest; a sidecar beside it would contradict it.",
+            "Leave out --sidecar, or move the sidecar away.",
+        )
+
+
+def _remarks(
+    found: Survey, label: Label, langs: Sequence[str], with_prompt: bool, signer: Identity | None
+) -> Iterator[str]:
+    if signer and signer.local:
+        yield (
+            f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
+            "`label identity export`."
+        )
+    if missing := [lang for lang in notices.MANDATORY if lang not in langs]:
+        yield f"The notice leaves out {', '.join(missing)}, which policy kz asks for."
+    if places := list(dict.fromkeys(persons.prompts(found.fields))):
+        yield f"The file's own metadata seems to hold a prompt and is kept ({', '.join(places[:5])}): prompts can be personal."
+    if with_prompt and label.prompt:
+        yield "The label carries the prompt: prompts can be personal."
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A finished asset, not yet written."""
+
+    data: bytes
+    sidecar: bytes | None
+    label: Label
+    layout: Layout
+    marks: tuple[str, ...]
+    degradations: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class _Work:
+    """One asset on its way from its bytes to labelled bytes, all in memory."""
+
+    def __init__(
+        self,
+        title: str,
+        data: bytes,
+        beside: bytes | None,
+        found: Survey,
+        label: Label,
+        langs: tuple[str, ...],
+        limits: Limits,
+        *,
+        detached: bool,
+    ) -> None:
+        self.title, self.data, self.beside, self.found = title, data, beside, found
+        self.label, self.langs, self.limits = label, langs, limits
+        self.medium: Medium = found.medium
+        # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
+        self.detached = detached or beside is not None or self.medium.info.c2pa == "sidecar"
+        self.degradations: list[str] = []
+        self.remarks: list[str] = []
+
+    def mode(self, wanted: str) -> Mode:
+        """The notice's mode; a notice that stands there stays, since nothing here can take it away."""
+        if self.medium.info.surface == "none":
+            if wanted in ("plate", "band"):
+                raise NoticeError(
+                    f"a notice cannot be drawn on this kind ({self.medium.info.name}).",
+                    "Convert it to PNG or JPEG, or show the notice beside it and pass --notice none.",
+                )
+            return "none"
+        here = self._standing()
+        if here:
+            if wanted == "none":
+                self.remarks.append("The notice that stands in the picture stays: nothing removes one.")
+            return here.mode
+        return "plate" if wanted == "auto" else cast(Mode, wanted)
+
+    def _standing(self) -> Layout | None:
+        """Our notice, if its words were recognised in the content."""
+        return self.found.layout if self.found.status("notice") is Status.PRESENT else None
+
+    def is_done(self, mode: Mode) -> bool:
+        """The same label, and every mark valid already."""
+        old, layout = self.found.label, self.found.layout
+        defects = [
+            f
+            for f in self.found.facts
+            if f.level is Level.FAILURE
+            and f.code.startswith(_SUBSTANCE)
+            and not f.code.startswith(("c2pa.signer", "c2pa.time"))
+            and not (f.code == "notice.absent" and mode == "none")
+        ]
+        return (
+            old is not None
+            and layout is not None
+            and self.label.same_as(old)
+            and layout.mode == mode
+            and (mode == "none" or layout.langs == self.langs)
+            and self.found.status("sidecar" if self.detached else "c2pa") is Status.PRESENT
+            and (self.detached or self.found.status("xmp") is Status.PRESENT)
+            and not defects
+        )
+
+    def as_it_is(self) -> _Made:
+        """What `is_done` found."""
+        assert self.found.label
+        marks = tuple(m.kind for m in self.found.marks if m.status is Status.PRESENT)
+        layout = self.found.layout or Layout("none")
+        return _Made(self.data, self.beside, self.found.label, layout, marks, remarks=tuple(self.remarks))
+
+    def make(self, mode: Mode, signer: Identity, original: bytes | None) -> _Made:
+        """Notice, metadata, signature, and the read-back."""
+        from labeler.marks import c2pa
+
+        painted, layout, drawn = self._draw(mode)
+        if mode == "none":
+            self._say_no_notice()
+        words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
+        record = {
+            "version": RECORD_VERSION,
+            "catalogue": notices.version(),
+            "label": self.label.to_dict(),
+            "notice": layout.to_dict(),
+        }
+        marked = self._put_xmp(painted, words, record)
+        parent = self._parent(original)
+        manifest = c2pa.definition(
+            self.label, record, title=self.title, parent=parent is not None, drawn=drawn
+        )
+        store = None
+        if self.detached:
+            out = marked
+            store = c2pa.sign_detached(out, manifest, signer, parent)
+        else:
+            out = c2pa.sign(marked, self.medium.info.mime, manifest, signer, parent)
+        self._read_back(painted if drawn else self.data, out, store, layout)
+        if drawn:
+            self._compare_pixels(painted, layout)
+        marks = (
+            *(("notice",) if layout.mode != "none" else ()),
+            *(("xmp",) if Slot.XMP in self.medium.info.slots else ()),
+            "sidecar" if self.detached else "c2pa",
+        )
+        return _Made(out, store, self.label, layout, marks, tuple(self.degradations), tuple(self.remarks))
+
+    def _say_no_notice(self) -> None:
+        kind = self.medium.info.name
+        if self.medium.info.surface == "none":
+            self.degradations.append(
+                f"no notice was drawn: {kind} has no surface for it; show it beside the picture"
+            )
+        else:
+            self.degradations.append("no notice was drawn, as asked; show it beside the picture")
+
+    def _draw(self, mode: Mode) -> tuple[bytes, Layout, bool]:
+        """The content with its notice, and whether it was drawn just now."""
+        standing = self._standing()
+        if mode == "none":
+            return self.data, Layout("none"), False
+        words = notices.words(self.label, "image", self.langs)
+        surface = self.medium.surface(io.BytesIO(self.data), self.limits)
+        if standing and isinstance(surface, RasterSurface):
+            from labeler.surfaces import raster
+
+            standing = raster.at_size(standing, surface.size)
+        if standing and standing.langs == self.langs and self._says(standing):
+            return self.data, standing, False
+        painted, layout = _draw(surface, words, mode, standing)
+        self.degradations += painted.degradations
+        return painted.data, layout, True
+
+    def _says(self, standing: Layout) -> bool:
+        """Whether the notice that stands there says what the new label would."""
+        assert self.found.label
+        old, new = (
+            notices.words(x, "image", self.langs)[standing.tier] for x in (self.found.label, self.label)
+        )
+        return old == new and standing.legible
+
+    def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
+        if Slot.XMP not in self.medium.info.slots:
+            self.degradations.append(f"no XMP: {self.medium.info.name} files get a sidecar only")
+            return data
+        existing = self.found.content.slots.get(Slot.XMP)
+        packet, replaced = xmp.write(existing, self.label, words, record)
+        if replaced:
+            self.remarks.append(
+                f"XMP values that contradicted the label were replaced: {', '.join(replaced)[:300]}."
+            )
+        out = io.BytesIO()
+        self.medium.splice(io.BytesIO(data), out, {Slot.XMP: packet})
+        return out.getvalue()
+
+    def _parent(self, original: bytes | None) -> Parent | None:
+        from labeler.marks.c2pa import Parent
+
+        signed = Slot.C2PA in self.found.content.slots or self.beside is not None
+        if original is not None and not signed:
+            medium = media.identify(io.BytesIO(original))
+            return Parent(original, medium.info.mime, "original")
+        if signed or self.label.involvement is Involvement.MODIFIED:
+            return Parent(self.data, self.medium.info.mime, self.title, self.beside)
+        return None
+
+    def _read_back(self, before: bytes, out: bytes, store: bytes | None, layout: Layout) -> None:
+        """Everything promised is there, and the coded content is what it was before the marks."""
+        again = survey(
+            out,
+            self.title,
+            sidecar=store,
+            anchors=trust.own_anchors,
+            depth="default",
+            limits=self.limits,
+            essence=True,
+        )
+        essence = self.found.content.essence
+        if before is not self.data:
+            essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
+        signed = any(f.code == "c2pa.intact" for f in again.facts)
+        seen = {f.code for f in again.facts}
+        noticed = layout.mode == "none" or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
+        for held, what in (
+            (again.content.essence == essence, "the coded content changed"),
+            (signed, "the signature does not validate"),
+            (again.label == self.label, "the label does not read back"),
+            (noticed, "the notice does not read back from the pixels"),
+            (
+                Slot.XMP not in self.medium.info.slots or again.status("xmp") is Status.PRESENT,
+                "the XMP is not there",
+            ),
+        ):
+            if not held:
+                raise ReadBackError(
+                    f"the labelled copy did not read back ({what}); nothing was written.",
+                    "Please report this with the file's kind and size.",
+                )
+
+    def _compare_pixels(self, painted: bytes, layout: Layout) -> None:
+        if self.medium.info.surface != "raster":
+            return
+        from labeler.surfaces import raster
+
+        allowed = 0.0 if not self.degradations and not self.medium.info.loss else _TOLERANCE
+        worst = raster.worst_change(
+            self.data, painted, self.medium.info.name.upper(), layout.box, self.limits
+        )
+        if worst > allowed:
+            raise ReadBackError(
+                f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
+                "Please report this with the file's kind and size.",
+            )
+
+
+def _draw(
+    surface: Surface | None, words: dict[notices.Tier, dict[str, str]], mode: Mode, old: Layout | None
+) -> tuple[Painted, Layout]:
+    if isinstance(surface, RasterSurface):
+        from labeler.surfaces import raster
+
+        return raster.draw(surface, words, mode, old)
+    assert isinstance(surface, VectorSurface)
+    from labeler.surfaces import vector
+
+    return vector.draw(surface, words, mode, old)

@@ -1,0 +1,407 @@
+"""Verify: what is there, rule by rule, and the verdict that follows.
+
+bytes -> medium.read -> fields and slots -> marks, evidence -> facts -> policy rules -> verdict -> report
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from labeler import batch, files, media, notices, persons
+from labeler.errors import LabelError, LimitError, UnreadableError, UnsupportedError
+from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.label import Label
+from labeler.marks import xmp
+from labeler.media.base import Content, Field, Limits, Medium, RasterSurface, Slot, VectorSurface
+from labeler.policy import engine
+from labeler.policy.engine import RuleResult, RuleStatus, Verdict
+from labeler.surfaces.layout import MIN_CONTRAST, Layout
+
+SCHEMA_VERSION = 1
+Depth = Literal["fast", "default"]
+Source = str | Path | bytes | BinaryIO
+_PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
+_CLEAN = ("c2pa", "sidecar", "xmp", "notice")  # every report tells of these, absent or not
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Everything read from one file, before any policy: `add` decides by it too."""
+
+    medium: Medium
+    content: Content
+    marks: tuple[Mark, ...]
+    facts: tuple[Fact, ...]
+    evidence: tuple[Evidence, ...] = ()
+    record: Mapping[str, Any] | None = None
+    label: Label | None = None
+    layout: Layout | None = None
+    packet: xmp.Packet | None = None
+    fields: tuple[Field, ...] = ()
+
+    def status(self, kind: str) -> Status:
+        """Of the mark of this kind."""
+        return next((m.status for m in self.marks if m.kind == kind), Status.ABSENT)
+
+    @property
+    def tampered(self) -> Fact | None:
+        """The fact that makes it so."""
+        return next((f for f in self.facts if f.code == "c2pa.tampered"), None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a file could not be examined, and the next step."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in one file. Not a finding of law or authorship.
+
+    ``verdict`` is the worst of ``verdicts`` (by policy). ``named`` is False for files met in a folder walk.
+    """
+
+    path: str
+    media_type: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    verdict: Verdict = Verdict.UNREADABLE
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    rules: tuple[RuleResult, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    label: Label | None = None
+    error: Problem | None = None
+    not_checked: tuple[str, ...] = ()
+    named: bool = True
+
+    @property
+    def skipped(self) -> bool:
+        """An unsupported kind met in a folder walk: counted, not judged."""
+        return not self.named and self.error is not None and self.error.code == UnsupportedError.code
+
+    def to_dict(self, *, show_values: bool = False) -> dict[str, Any]:
+        """JSON-ready; every key is always there. Prompts only with ``show_values``."""
+        label = self.label.to_dict() if self.label else None
+        if label and not show_values:
+            label.pop("prompt", None)
+        return {
+            "path": self.path,
+            "media_type": self.media_type,
+            "sha256": self.sha256,
+            "size": self.size,
+            "verdict": self.verdict,
+            "verdicts": dict(self.verdicts),
+            "label": label,
+            "marks": [{**m.details, "kind": m.kind, "status": m.status} for m in self.marks],
+            "evidence": [
+                {
+                    "source": e.source,
+                    "generator": e.generator,
+                    "strength": e.strength,
+                    "where": e.where,
+                    "excerpt": e.excerpt[: None if show_values else 80],
+                }
+                for e in self.evidence
+            ],
+            "rules": [
+                {
+                    "id": r.id,
+                    "policy": r.policy,
+                    "citation": r.citation,
+                    "basis": r.basis,
+                    "level": r.level,
+                    "status": r.status,
+                    "message": r.messages.get("en", ""),
+                }
+                for r in self.rules
+            ],
+            "facts": [
+                {"code": f.code, "level": f.level, "mark": f.mark, "where": f.where} for f in self.facts
+            ],
+            "not_checked": list(self.not_checked),
+            "error": vars(self.error) if self.error else None,
+        }
+
+
+def summary(reports: Iterable[Report]) -> dict[str, int]:
+    """A count per verdict, and of the files skipped."""
+    counts = Counter("skipped" if r.skipped else r.verdict.value for r in reports)
+    return {name: counts.get(name, 0) for name in (*(v.value for v in Verdict), "skipped")}
+
+
+def survey(
+    data: bytes,
+    name: str | None,
+    *,
+    sidecar: bytes | None,
+    anchors: Callable[[], bytes],
+    depth: Depth,
+    limits: Limits,
+    essence: bool = False,
+) -> Survey:
+    """Read everything that speaks about AI in these bytes; ``anchors`` is asked only when something is signed.
+
+    Raises:
+        UnreadableError: not parsed to the end, or unsupported. LimitError: a limit was hit.
+    """
+    src = io.BytesIO(data)
+    medium = media.identify(src, name)
+    content = medium.read(src, limits, essence=essence)
+    facts = [Fact("container.parsed", Level.SUCCESS, None, medium.info.name)]
+    if content.trailing:
+        where = f"{content.trailing} bytes after the container's end were not looked at"
+        facts.append(Fact("container.trailing", Level.INFORMATIONAL, None, where))
+    readings, packet, fields = _read_marks(data, medium, content, sidecar, anchors)
+    facts += [f for r in readings for f in r.facts]
+    marks = [m for r in readings for m in r.marks]
+    label, record = _label(readings, facts)
+    if label and label.publisher:
+        facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
+    for where, value in persons.ai_authors(fields, label.system if label else None):
+        facts.append(Fact("author.ai", Level.FAILURE, None, f"{where}: {value}"))
+    layout = Layout.from_dict(record.get("notice")) if record else None
+    mark, seen = _notice(src, medium, label, layout, depth, limits)
+    return Survey(
+        medium=medium,
+        content=content,
+        marks=_complete([*marks, mark]),
+        facts=(*facts, *seen),
+        evidence=tuple(e for r in readings for e in r.evidence),
+        record=record,
+        label=label,
+        layout=layout,
+        packet=packet,
+        fields=fields,
+    )
+
+
+def _read_marks(
+    data: bytes, medium: Medium, content: Content, sidecar: bytes | None, anchors: Callable[[], bytes]
+) -> tuple[list[Reading], xmp.Packet | None, tuple[Field, ...]]:
+    """C2PA first: its record is signed."""
+    readings: list[Reading] = []
+    for embedded, store in ((True, None), (False, sidecar)):
+        if (Slot.C2PA in content.slots) if embedded else sidecar:
+            from labeler.marks import c2pa
+
+            readings.append(c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=store))
+    packet, fields = None, content.fields
+    if raw := content.slots.get(Slot.XMP):
+        try:
+            packet = xmp.parse(raw)
+        except LimitError:
+            raise
+        except UnreadableError as e:
+            fact = Fact("xmp.malformed", Level.FAILURE, "xmp", e.message[:200])
+            readings.append(Reading((Mark("xmp", Status.INVALID, {"reason": e.message[:200]}),), (fact,)))
+        else:
+            readings.append(xmp.read(packet))
+            fields += tuple(Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values)
+    return readings, packet, fields
+
+
+def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None, Mapping[str, Any] | None]:
+    """Our own label, signed record first; records that contradict each other are a finding."""
+    records = [r.record for r in readings if r.record]
+    labels: list[Label] = []
+    for record in records:
+        try:
+            labels.append(Label.from_dict(record["label"]))
+        except (LabelError, KeyError, TypeError, AttributeError):
+            facts.append(
+                Fact("record.malformed", Level.FAILURE, None, "our record holds no well-formed label")
+            )
+    if any(label != labels[0] for label in labels[1:]):
+        facts.append(Fact("marks.disagree", Level.FAILURE, None, "the records of two marks differ"))
+    good = next((r for r in records if labels and r.get("label") == labels[0].to_dict()), None)
+    return (labels[0] if labels else None), good
+
+
+def _notice(
+    src: BinaryIO, medium: Medium, label: Label | None, claim: Layout | None, depth: Depth, limits: Limits
+) -> tuple[Mark, tuple[Fact, ...]]:
+    """Render what the label claims and compare it with what is there."""
+    if label is None or claim is None:
+        return Mark("notice", Status.UNKNOWN, {"reason": "no notice of ours is claimed"}), (
+            Fact("notice.unrecognised", Level.INFORMATIONAL, "notice", "a caption beside it was not checked"),
+        )
+    if claim.mode == "none":
+        return Mark("notice", Status.ABSENT), (
+            Fact("notice.absent", Level.FAILURE, "notice", "the label says so"),
+        )
+    if depth == "fast":
+        return Mark("notice", Status.UNKNOWN, {"reason": "depth fast"}), (
+            Fact(
+                "notice.unchecked", Level.INFORMATIONAL, "notice", "pixels are not looked at with depth fast"
+            ),
+        )
+    words = notices.words(label, "image", claim.langs)[claim.tier]
+    surface = medium.surface(src, limits)
+    contrast = 21.0
+    if isinstance(surface, RasterSurface):
+        from labeler.surfaces import raster
+
+        langs, contrast = raster.recognise(surface, claim, words)
+    elif isinstance(surface, VectorSurface):
+        from labeler.surfaces import vector
+
+        langs = vector.recognise(surface, claim, words)
+    else:
+        langs = ()
+    if not langs:
+        fact = Fact(
+            "notice.mismatch", Level.FAILURE, "notice", "the words that the label claims are not there"
+        )
+        return Mark("notice", Status.INVALID), (fact,)
+    facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in langs]
+    if claim.legible and contrast >= MIN_CONTRAST:
+        facts.append(Fact("notice.legible", Level.SUCCESS, "notice", f"contrast {contrast:.1f}:1"))
+    else:
+        facts.append(
+            Fact("notice.illegible", Level.FAILURE, "notice", f"em {claim.em:g}, contrast {contrast:.1f}:1")
+        )
+    return Mark("notice", Status.PRESENT, {"langs": list(langs), "mode": claim.mode}), tuple(facts)
+
+
+def _complete(marks: list[Mark]) -> tuple[Mark, ...]:
+    kinds = {m.kind for m in marks}
+    return (*marks, *(Mark(kind, Status.ABSENT) for kind in _CLEAN if kind not in kinds))
+
+
+def verify(
+    source: Source,
+    *,
+    policies: Sequence[str] = ("kz",),
+    depth: Depth = "default",
+    assume_ai: bool = False,
+    notice_on_page: bool = False,
+    trust: Sequence[str | Path] = (),
+    name: str | None = None,
+    sidecar: bytes | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Report:
+    """What one file carries, and what each rule of the policies makes of it.
+
+    ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``trust``
+    names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
+    knows that the page around it carries the notice; the report says so.
+
+    A file that cannot be examined is a report with an ``error``, not an exception.
+
+    Raises:
+        ConfigError: an unknown policy, or unusable trust anchors.
+    """
+    loaded = [engine.load(p) for p in policies]
+
+    def anchors() -> bytes:
+        from labeler.signing import trust as anchors
+
+        return anchors.anchors(map(Path, trust))
+
+    path = str(source) if isinstance(source, str | Path) else name or "-"
+    digest = None
+    data = b""
+    try:
+        data, beside = _load(source, limits)
+        digest = _digest(data)
+        found = survey(data, path, sidecar=sidecar or beside, anchors=anchors, depth=depth, limits=limits)
+    except UnreadableError as e:
+        code = "container.limit" if isinstance(e, LimitError) else "container.unreadable"
+        return Report(
+            path,
+            sha256=digest() if digest else None,
+            size=len(data) if digest else None,
+            verdicts={p["id"]: Verdict.UNREADABLE for p in loaded},
+            facts=(Fact(code, Level.FAILURE, None, e.message),),
+            error=Problem(e.code, e.message, e.hint),
+            not_checked=("everything: the file could not be examined",),
+        )
+    facts = list(found.facts)
+    if assume_ai:
+        facts.append(Fact("caller.ai", Level.INFORMATIONAL, None, "the caller says that AI made it"))
+    if notice_on_page:
+        facts.append(
+            Fact("notice.on-page", Level.INFORMATIONAL, "notice", "the caller says that the page carries it")
+        )
+    results = {p["id"]: engine.apply(p, facts) for p in loaded}
+    verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
+    return Report(
+        path,
+        media_type=found.medium.info.mime,
+        sha256=digest(),
+        size=len(data),
+        verdict=engine.worst(verdicts.values()),
+        verdicts=verdicts,
+        marks=found.marks,
+        evidence=(*_declared(facts), *found.evidence),
+        rules=tuple(r for rules in results.values() for r in rules),
+        facts=tuple(facts),
+        label=found.label,
+        not_checked=tuple(_not_checked(found, depth)),
+    )
+
+
+def _load(source: Source, limits: Limits) -> tuple[bytes, bytes | None]:
+    if isinstance(source, bytes):
+        return source, None
+    if isinstance(source, str | Path):
+        data = files.read(Path(source), limits.max_bytes)
+        beside = files.sidecar_of(Path(source))
+        return data, files.read(beside, limits.max_inflated) if beside else None
+    return media.whole(source, limits), None
+
+
+def _digest(data: bytes) -> Callable[[], str]:
+    if len(data) < _PARALLEL:
+        return lambda: hashlib.sha256(data).hexdigest()
+    pool = ThreadPoolExecutor(1)
+    future: Future[str] = pool.submit(lambda: hashlib.sha256(data).hexdigest())
+    pool.shutdown(wait=False)
+    return future.result
+
+
+def _declared(facts: Iterable[Fact]) -> Iterator[Evidence]:
+    for f in facts:
+        if f.code == "label.ai":
+            yield Evidence(f.mark or "", "", Strength.DECLARED, f.mark or "", f.where[:80])
+
+
+def _not_checked(found: Survey, depth: Depth) -> Iterator[str]:
+    yield "generators' traces in metadata, pixels and watermarks"
+    yield "captions beside the file"
+    if depth == "fast":
+        yield "the visible notice (depth fast)"
+    if found.content.trailing:
+        yield f"{found.content.trailing} bytes after the container's end"
+    if any(f.code == "c2pa.remote" for f in found.facts):
+        yield "a manifest that is stored elsewhere"
+
+
+def verify_many(
+    paths: Iterable[str | Path],
+    *,
+    jobs: int = 1,
+    **options: Any,
+) -> Iterator[Report]:
+    """`verify` over files and folders, in a stable order; takes the options of `verify`."""
+
+    def one(found: files.Found) -> Report:
+        return replace(verify(found.path, **options), named=found.named)
+
+    yield from batch.in_order(one, files.collect(paths), jobs)
+
+
+__all__ = ["Report", "RuleStatus", "Verdict", "summary", "verify", "verify_many"]
