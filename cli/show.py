@@ -34,7 +34,7 @@ def command(path: str, trust: tuple[Path, ...], show_values: bool, ui_lang: str)
     """Tell in plain words everything that FILE says about AI."""
     import sys
 
-    from labeler.verify import verify
+    from labeler import verify
 
     report = verify(sys.stdin.buffer.read() if path == "-" else path, trust=trust)
     for line in _lines(report, ui_lang, show_values):

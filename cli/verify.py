@@ -68,8 +68,7 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Verify PATHs: files, folders, or '-' for standard input."""
     from labeler.files import orphans
-    from labeler.policy.engine import Verdict
-    from labeler.verify import summary, verify, verify_many
+    from labeler import Verdict, summary, verify, verify_many
 
     if unknown := set(options["fail_on"]) - {v.value for v in Verdict}:
         raise click.UsageError(f"--fail-on: no such verdict: {', '.join(sorted(unknown))}.")
@@ -140,7 +139,7 @@ class _Output:
                 self._say(f"  {_SIGNS[rule.status.value]} {rule.id} ({level}; {rule.citation}): {message}")
 
     def end(self, counts: dict[str, int], lost: list[Path]) -> None:
-        from labeler.verify import SCHEMA_VERSION
+        from labeler._verify import SCHEMA_VERSION
 
         style = self.options["style"]
         if style == "json":

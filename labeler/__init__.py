@@ -9,11 +9,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labeler.add import Receipt, add
+    from labeler._add import Receipt, add
+    from labeler._verify import Report, summary, verify, verify_many
     from labeler.errors import LabelError
     from labeler.label import Imitates, Involvement, Label, Role
     from labeler.media.base import Limits
-    from labeler.verify import Report, Verdict, verify, verify_many
+    from labeler.policy.engine import Verdict
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -22,13 +23,14 @@ _HOMES = {
     "Label": "label",
     "LabelError": "errors",
     "Limits": "media.base",
-    "Receipt": "add",
-    "Report": "verify",
+    "Receipt": "_add",
+    "Report": "_verify",
     "Role": "label",
-    "Verdict": "verify",
-    "add": "add",
-    "verify": "verify",
-    "verify_many": "verify",
+    "Verdict": "policy.engine",
+    "add": "_add",
+    "summary": "_verify",
+    "verify": "_verify",
+    "verify_many": "_verify",
 }
 __all__ = [
     "Imitates",
@@ -41,6 +43,7 @@ __all__ = [
     "Role",
     "Verdict",
     "add",
+    "summary",
     "verify",
     "verify_many",
 ]
@@ -50,5 +53,5 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'labeler' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"labeler.{_HOMES[name]}"), name)
-    globals()[name] = value  # so that `labeler.add` is the function, although a module has the same name
+    globals()[name] = value
     return value

@@ -58,15 +58,15 @@ def fields(block: bytes, limits: Limits) -> tuple[Field, ...]:
 
     ``block`` begins with the TIFF header. A broken block yields what could be read, at most its own length.
     """
-    first = list(islice(_entries(block, 4), limits.max_parts))
+    first = list(islice(entries(block, 4), limits.max_parts))
     exif = next((place for tag, _, _, place in first if tag == _EXIF), None)
-    second = islice(_entries(block, exif), limits.max_parts) if exif else ()
+    second = islice(entries(block, exif), limits.max_parts) if exif else ()
     found, room = [], len(block)
-    for where, entries in (("exif:IFD0", first), ("exif:Exif", second)):
-        for tag, kind, count, place in entries:
+    for where, directory in (("exif:IFD0", first), ("exif:Exif", second)):
+        for tag, kind, count, place in directory:
             if kind not in (_BYTE, _ASCII, _UNDEFINED, _UTF8) or tag in _ELSEWHERE:
                 continue
-            at = place if count <= 4 else _pointer(block, place)
+            at = place if count <= 4 else pointer(block, place)
             value = block[at : at + min(count, room, 64 if tag == _MAKER_NOTE else count)]
             room -= len(value)  # values that do not overlap fit into the block
             if value:
@@ -77,14 +77,14 @@ def fields(block: bytes, limits: Limits) -> tuple[Field, ...]:
 def orientation(block: bytes | None) -> int:
     """How the stored picture is turned to be upright, 1 to 8; 1 where nothing readable is said."""
     block = block or b""
-    for tag, kind, count, place in _entries(block, 4):
+    for tag, kind, count, place in entries(block, 4):
         if tag == _ORIENTATION and kind == _SHORT and count == 1:
             value = int.from_bytes(block[place : place + 2], "little" if block[:1] == b"I" else "big")
             return value if 1 <= value <= 8 else 1
     return 1
 
 
-def _pointer(block: bytes, place: int) -> int:
+def pointer(block: bytes, place: int) -> int:
     """The four-byte offset that stands at ``place``; past the end where it is not whole."""
     order = _ORDERS.get(block[:4])
     if order is None or place > len(block) - 4:
@@ -93,9 +93,9 @@ def _pointer(block: bytes, place: int) -> int:
     return int(at)
 
 
-def _entries(block: bytes, place: int) -> Iterator[tuple[int, int, int, int]]:
+def entries(block: bytes, place: int) -> Iterator[tuple[int, int, int, int]]:
     """Tag, type, count and the place of the four-byte value, for the directory that ``place`` points to."""
-    at = _pointer(block, place)
+    at = pointer(block, place)
     if at > len(block) - 2:
         return
     order = _ORDERS[block[:4]]

@@ -57,8 +57,9 @@ class Layout:
             "tier": self.tier,
             "em": self.em,
             "rows": self.rows,
-            "box": [b.x, b.y, b.w, b.h],
-            "size": list(self.size),
+            # no arrays of numbers: c2pa reads those back as a base64 string
+            "box": {"x": b.x, "y": b.y, "w": b.w, "h": b.h},
+            "size": {"w": self.size[0], "h": self.size[1]},
         }
 
     @classmethod
@@ -68,7 +69,8 @@ class Layout:
             assert isinstance(data, dict)
             if data["mode"] == "none":
                 return cls("none")
-            em, rows, (x, y, w, h), (width, height) = data["em"], data["rows"], data["box"], data["size"]
+            em, rows, width, height = data["em"], data["rows"], data["size"]["w"], data["size"]["h"]
+            x, y, w, h = (data["box"][k] for k in "xywh")
             numbers = (em, rows, x, y, w, h, width, height)
             sane = (
                 data["mode"] in ("plate", "band")

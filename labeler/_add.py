@@ -29,7 +29,7 @@ from labeler.signing import identity as identities
 from labeler.signing import trust
 from labeler.signing.identity import Identity
 from labeler.surfaces.layout import Layout, Mode
-from labeler.verify import Source, Survey, survey
+from labeler._verify import Source, Survey, survey
 
 if TYPE_CHECKING:
     from labeler.marks.c2pa import Parent

@@ -404,4 +404,3 @@ def verify_many(
     yield from batch.in_order(one, files.collect(paths), jobs)
 
 
-__all__ = ["Report", "RuleStatus", "Verdict", "summary", "verify", "verify_many"]

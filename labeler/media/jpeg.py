@@ -1,0 +1,389 @@
+"""JPEG: segments up to the end marker, and what stands in them.
+
+ITU-T T.81 annex B (markers, DNL); JFIF 1.02; Exif 3.0 section 4.7; XMP specification part 3, section 1.1.3;
+ISO/IEC 19566-5 annex D and C2PA 2.2 section A.3.1 (JUMBF in APP11); CIPA DC-007 (multi-picture index);
+IPTC-IIM 4.2 in Photoshop's image resources (APP13).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
+from typing import BinaryIO
+
+from labeler.errors import LimitError, UnreadableError, UsageError
+from labeler.media import exif
+from labeler.media.base import Content, Digest, Field, Limits, MediumInfo, Slot, Surface, whole
+from labeler.media.pixels import check_pixels, swaps
+
+DHT, SOI, EOI, SOS, DQT, DNL, COM = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xFE
+APP0, APP1, APP2, APP11, APP13, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xEF
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
+_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM, RST0 to RST7: no length
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # any number of fill bytes before it
+_SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+
+_JFIF, _ADOBE, _ICC, _MPF = b"JFIF\0", b"Adobe", b"ICC_PROFILE\0", b"MPF\0"
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_RESOURCES, _IPTC = b"Photoshop 3.0\0", 0x0404
+_JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
+_MP_ENTRIES = 0xB002
+_ROOM = 0xFFFF - 2  # bytes that a segment holds
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A whole marker segment, fill bytes before it and a scan's coded data included; the payload is from ``head`` on."""
+
+    marker: int
+    tile: memoryview
+    head: int
+
+    @property
+    def payload(self) -> bytes:
+        """Without marker and length."""
+        return bytes(self.tile[self.head :])
+
+    def has(self, prefix: bytes) -> bool:
+        """Whether the payload begins so."""
+        return self.tile[self.head : self.head + len(prefix)] == prefix
+
+    @property
+    def applied(self) -> bool:
+        """APPn or comment: the pixels decode without it."""
+        return APP0 <= self.marker <= APP15 or self.marker == COM
+
+    @property
+    def essential(self) -> bool:
+        """Whether it decides what a viewer shows."""
+        return not self.applied or self.jfif or self.adobe or (self.marker == APP2 and self.has(_ICC))
+
+    @property
+    def jfif(self) -> bool:
+        return self.marker == APP0 and self.has(_JFIF)
+
+    @property
+    def adobe(self) -> bool:
+        """It names the colour model."""
+        return self.marker == APP14 and self.has(_ADOBE)
+
+    @property
+    def exif(self) -> bool:
+        return self.marker == APP1 and self.has(_EXIF)
+
+    @property
+    def xmp(self) -> bool:
+        return self.marker == APP1 and self.has(_XMP)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One plane: its id, sampling factors (1 to 4) and quantisation table."""
+
+    id: int
+    h: int
+    v: int
+    table: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the SOF segment says; ``size`` as stored, px."""
+
+    marker: int
+    precision: int
+    size: tuple[int, int]
+    components: tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The primary picture between its SOI and EOI; ``tail`` is the EOI and the ``trailing`` bytes behind it."""
+
+    segments: tuple[Segment, ...]
+    frame: Frame
+    tail: memoryview
+    trailing: int
+
+    @property
+    def exif(self) -> bytes | None:
+        """The EXIF block from its TIFF header on."""
+        return next((s.payload[len(_EXIF) :] for s in self.segments if s.exif), None)
+
+    @property
+    def orientation(self) -> int:
+        return exif.orientation(self.exif)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """As displayed, px."""
+        width, height = self.frame.size
+        return (height, width) if swaps(self.orientation) else (width, height)
+
+
+def segment(marker: int, payload: bytes) -> Segment:
+    """A new segment; ``payload`` has at most 65,533 bytes."""
+    return Segment(marker, memoryview(struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload), 4)
+
+
+def parse(data: bytes, limits: Limits) -> Parsed:
+    """Raises UnreadableError: no JPEG, or one that is cut or broken. LimitError: too many segments or pixels."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        raise UnreadableError("This is not a JPEG file.", "Check what kind of file it is.")
+    view, segments, at = memoryview(data), list[Segment](), 2
+    while True:
+        found = _MARKER.match(data, at)
+        if found is None:
+            raise _broken(at, data)
+        start, marker, head = at, found[1][0], found.end()
+        if marker == EOI:
+            break
+        if marker in _ALONE:
+            at = head
+        else:
+            length = int.from_bytes(data[head : head + 2], "big")
+            at, head = head + length, head + 2
+            if marker == SOI or (length < 2 and head <= len(data)):
+                raise _broken(start, data)
+            if marker == SOS and at <= len(data):
+                end = _SCAN_END.search(data, at)
+                at = end.start() if end else len(data)
+            if at > len(data) or head > len(data):
+                raise _broken(len(data), data)
+        segments.append(Segment(marker, view[start:at], head - start))
+        if len(segments) > limits.max_parts:
+            raise LimitError(
+                f"The JPEG has more than {limits.max_parts} segments.", "Raise the limit if you trust it."
+            )
+    frame = _frame(segments)
+    check_pixels(frame.size, 1, limits)
+    return Parsed(tuple(segments), frame, view[start:], len(data) - head)
+
+
+def _broken(at: int, data: bytes) -> UnreadableError:
+    if at >= len(data) - 1:
+        return UnreadableError("The JPEG is cut: it has no end.", "Copy or export the file again.")
+    return UnreadableError(
+        f"The JPEG is broken at byte {at}.", "Open it in an image editor and export it again."
+    )
+
+
+def _frame(segments: Sequence[Segment]) -> Frame:
+    frames = [s for s in segments if s.marker in _FRAMES]
+    if len(frames) != 1 or not any(s.marker == SOS for s in segments):
+        raise UnreadableError(
+            "The JPEG does not hold exactly one picture.", "Open it in an image editor and export it again."
+        )
+    payload = frames[0].payload
+    count = payload[5] if len(payload) > 5 else 0
+    components = (
+        tuple(
+            Component(n, hv >> 4, hv & 15, table)
+            for n, hv, table in struct.iter_unpack("3B", payload[6 : 6 + 3 * count])
+        )
+        if len(payload) >= 6 + 3 * count
+        else ()
+    )
+    if not components or not all(1 <= c.h <= 4 and 1 <= c.v <= 4 for c in components):
+        raise UnreadableError(
+            "The JPEG's frame header is broken.", "Open it in an image editor and export it again."
+        )
+    height, width = struct.unpack_from(">HH", payload, 1)
+    if not height:  # it then stands behind the first scan
+        height = next((int.from_bytes(s.payload[:2], "big") for s in segments if s.marker == DNL), 0)
+    if not width or not height:
+        raise UnreadableError("The JPEG has no size.", "Open it in an image editor and export it again.")
+    return Frame(frames[0].marker, payload[0], (width, height), components)
+
+
+def rebuilt(parsed: Parsed, segments: Sequence[Segment]) -> list[bytes | memoryview]:
+    """The file with these segments in place of its own; a multi-picture index follows what moved."""
+    index = next((s for s in segments if s.marker == APP2 and s.has(_MPF)), None)
+    if index is not None:
+        old, new = (_length(takewhile(lambda s: s is not index, ss)) for ss in (parsed.segments, segments))
+        behind = _length(parsed.segments) - old - index.head - len(_MPF)
+        grown = _length(segments) - _length(parsed.segments)
+        corrected = _reindexed(index, behind, grown, grown - (new - old))
+        segments = [corrected if s is index else s for s in segments]
+    return [b"\xff\xd8", *(s.tile for s in segments), parsed.tail]
+
+
+def _length(segments: Iterable[Segment]) -> int:
+    return sum(len(s.tile) for s in segments)
+
+
+def _reindexed(index: Segment, behind: int, grown: int, moved: int) -> Segment:
+    """The first picture has ``grown``; what stands ``behind`` bytes after the index, or further, has ``moved``."""
+    block = index.payload[len(_MPF) :]
+    out, order = bytearray(block), "<II" if block[:1] == b"I" else ">II"
+    for tag, _, count, place in exif.entries(block, 4):
+        if tag == _MP_ENTRIES:
+            first = exif.pointer(block, place)
+            for at in range(first, min(first + count, len(block)) - 15, 16):
+                size, offset = struct.unpack_from(order, block, at + 4)
+                size, offset = size + grown * (at == first), offset + moved * (offset >= behind)
+                if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
+                    struct.pack_into(order, out, at + 4, size, offset)
+    tile = bytes(index.tile[: index.head + len(_MPF)]) + out
+    return Segment(index.marker, memoryview(tile), index.head)
+
+
+def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
+    """The new segments in the place of the old ones, or before all that a multi-picture index must not part from."""
+    match slot:
+        case Slot.EXIF:
+            old = [s for s in segments if s.exif][:1]
+            new = [_fitting(_EXIF, payload, "EXIF block", "Shorten its texts or leave out its thumbnail.")]
+            leading = [s for s in segments if s.marker == APP0]
+        case Slot.XMP:
+            old = [s for s in segments if s.xmp]
+            new = [_fitting(_XMP, payload, "XMP packet", "Shorten the longest text in it, e.g. the prompt.")]
+            leading = [s for s in segments if s.marker == APP0 or s.exif]
+        case _:
+            old = _store(segments)
+            others = set(segments).difference(old)
+            new = _boxed(payload, {s.payload[2:4] for s in others if s.marker == APP11})
+            leading = [s for s in segments if s.marker == APP0 or s.exif or s.xmp]
+    gone, before = set(old), set(leading)
+    rest = [s for s in segments if s not in gone]
+    stable = takewhile(lambda s: s.marker != APP2, segments)
+    at = next((i for i, s in enumerate(stable) if s in gone), None)
+    if at is None:
+        at = sum(1 for _ in takewhile(lambda s: s in before, rest))
+    return rest[:at] + new + rest[at:]
+
+
+def _fitting(prefix: bytes, payload: bytes, what: str, hint: str) -> Segment:
+    room = _ROOM - len(prefix)
+    if len(payload) > room:
+        raise UsageError(f"The {what} has {len(payload):,} bytes; JPEG takes {room:,}.", hint)
+    return segment(APP1, prefix + payload)
+
+
+def _header(box: bytes) -> int:
+    return 16 if box.startswith(b"\0\0\0\1") else 8
+
+
+def _is_store(box: bytes) -> bool:
+    """A JUMBF superbox whose description names C2PA."""
+    at = _header(box)
+    return box[4:8] == b"jumb" and box[at + 4 : at + 8] == b"jumd" and box[at + 8 : at + 24] == _C2PA
+
+
+def _store(segments: Iterable[Segment]) -> list[Segment]:
+    """The segments that hold the C2PA manifest store, in their order."""
+    boxes = [s for s in segments if s.marker == APP11 and s.has(_JUMBF)]
+    number = next((s.payload[2:4] for s in boxes if _is_store(s.payload[8:48])), None)
+    parts = [s for s in boxes if s.payload[2:4] == number and s.payload[12:16] == b"jumb"]
+    return sorted(parts, key=lambda s: s.payload[4:8])
+
+
+def _unboxed(parts: Sequence[Segment]) -> bytes:
+    """Every segment repeats the box header; the store has it once."""
+    boxes = (s.payload[8:] for s in parts)
+    return b"".join(box[_header(box) if i else 0 :] for i, box in enumerate(boxes))
+
+
+def _boxed(store: bytes, taken: set[bytes]) -> list[Segment]:
+    """A manifest store in as many segments as it needs; each repeats its box header."""
+    if not _is_store(store):
+        raise UsageError(
+            "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
+        )
+    free = (n.to_bytes(2, "big") for n in range(1, 0xFFFF))
+    head, number = _header(store), next((n for n in free if n not in taken), b"\xff\xff")
+    step = _ROOM - 8 - head
+    return [
+        segment(APP11, _JUMBF + number + i.to_bytes(4, "big") + store[:head] + store[at : at + step])
+        for i, at in enumerate(range(head, len(store), step), 1)
+    ]
+
+
+def _iptc(segments: Iterable[Segment], limits: Limits) -> Iterator[Field]:
+    """The data sets of IPTC-IIM, key ``record:number``; a broken block yields what could be read."""
+    parts = [s.payload[len(_RESOURCES) :] for s in segments if s.marker == APP13 and s.has(_RESOURCES)]
+    for number, block in islice(_resources(b"".join(parts)), limits.max_parts):
+        if number == _IPTC:
+            yield from islice(_data_sets(block), limits.max_parts)
+
+
+def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Photoshop's image resources: signature, number, name padded to even, size, value padded to even."""
+    at = 0
+    while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
+        start = at + 6 + (block[at + 6] + 2 & ~1) + 4
+        size = int.from_bytes(block[start - 4 : start], "big")
+        yield int.from_bytes(block[at + 4 : at + 6], "big"), block[start : start + size]
+        at = start + size + (size & 1)
+
+
+def _data_sets(block: bytes) -> Iterator[Field]:
+    at = 0
+    while block[at : at + 1] == b"\x1c" and at + 5 <= len(block):
+        record, number, size = struct.unpack_from(">BBH", block, at + 1)
+        at += 5
+        if size & 0x8000:  # extended: the size of the size
+            at, size = at + (size & 7), int.from_bytes(block[at : at + (size & 7)], "big")
+        yield Field("iptc:IIM", f"{record}:{number}", block[at : at + size])
+        at += size
+
+
+class _Jpeg:
+    """JPEG, JFIF, EXIF and multi-picture files; only the primary picture is looked into."""
+
+    info = MediumInfo(
+        name="JPEG",
+        mime="image/jpeg",
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+        slots=frozenset((Slot.XMP, Slot.EXIF, Slot.C2PA)),
+        surface="raster",
+        c2pa="native",
+    )
+
+    def accept(self, head: bytes, name: str | None) -> int:
+        return 100 if head.startswith(b"\xff\xd8\xff") else 0
+
+    def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
+        parsed = parse(whole(src, limits), limits)
+        segments, block, store = parsed.segments, parsed.exif, _store(parsed.segments)
+        packet = next((s.payload[len(_XMP) :] for s in segments if s.xmp), None)
+        slots = {Slot.XMP: packet, Slot.EXIF: block, Slot.C2PA: _unboxed(store) if store else None}
+        comments = (Field("jpeg:COM", "Comment", s.payload) for s in segments if s.marker == COM)
+        return Content(
+            fields=(*comments, *exif.fields(block or b"", limits), *_iptc(segments, limits)),
+            slots={slot: payload for slot, payload in slots.items() if payload is not None},
+            size=parsed.size,
+            essence=(_essence(segments),) if essence else (),
+            trailing=parsed.trailing,
+        )
+
+    def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
+        if foreign := puts.keys() - self.info.slots:
+            raise UsageError(f"JPEG has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
+        limits = Limits()
+        parsed = parse(whole(src, limits), limits)
+        segments = list(parsed.segments)
+        for slot in (Slot.EXIF, Slot.XMP, Slot.C2PA):
+            if slot in puts:
+                segments = _put(segments, slot, puts[slot])
+        dst.writelines(rebuilt(parsed, segments))
+
+    def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
+        from labeler.media.jpeg_pixels import JpegSurface  # which builds on this module
+
+        return JpegSurface(parse(whole(src, limits), limits), limits)
+
+
+def _essence(segments: Iterable[Segment]) -> Digest:
+    digest = hashlib.sha256()
+    for part in segments:
+        if part.essential:
+            digest.update(part.tile)
+    return Digest("image", digest.digest())
+
+
+MEDIUM = _Jpeg()
