@@ -67,8 +67,8 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 @ui_lang
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Verify PATHs: files, folders, or '-' for standard input."""
-    from labeler.files import orphans
     from labeler import Verdict, summary, verify, verify_many
+    from labeler.files import orphans
 
     if unknown := set(options["fail_on"]) - {v.value for v in Verdict}:
         raise click.UsageError(f"--fail-on: no such verdict: {', '.join(sorted(unknown))}.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from labeler import files, media, notices, persons
+from labeler._verify import Source, Survey, survey
 from labeler.errors import (
     LabelError,
     NoticeError,
@@ -29,7 +30,6 @@ from labeler.signing import identity as identities
 from labeler.signing import trust
 from labeler.signing.identity import Identity
 from labeler.surfaces.layout import Layout, Mode
-from labeler._verify import Source, Survey, survey
 
 if TYPE_CHECKING:
     from labeler.marks.c2pa import Parent

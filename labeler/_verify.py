@@ -21,7 +21,8 @@ from labeler.label import Label
 from labeler.marks import xmp
 from labeler.media.base import Content, Field, Limits, Medium, RasterSurface, Slot, VectorSurface
 from labeler.policy import engine
-from labeler.policy.engine import RuleResult, RuleStatus, Verdict
+from labeler.policy.engine import RuleResult, Verdict
+from labeler.signing.trust import Anchors
 from labeler.surfaces.layout import MIN_CONTRAST, Layout
 
 SCHEMA_VERSION = 1
@@ -147,7 +148,7 @@ def survey(
     name: str | None,
     *,
     sidecar: bytes | None,
-    anchors: Callable[[], bytes],
+    anchors: Callable[[], Anchors],
     depth: Depth,
     limits: Limits,
     essence: bool = False,
@@ -189,7 +190,7 @@ def survey(
 
 
 def _read_marks(
-    data: bytes, medium: Medium, content: Content, sidecar: bytes | None, anchors: Callable[[], bytes]
+    data: bytes, medium: Medium, content: Content, sidecar: bytes | None, anchors: Callable[[], Anchors]
 ) -> tuple[list[Reading], xmp.Packet | None, tuple[Field, ...]]:
     """C2PA first: its record is signed."""
     readings: list[Reading] = []
@@ -306,10 +307,10 @@ def verify(
     """
     loaded = [engine.load(p) for p in policies]
 
-    def anchors() -> bytes:
-        from labeler.signing import trust as anchors
+    def anchors() -> Anchors:
+        from labeler.signing import trust as lists
 
-        return anchors.anchors(map(Path, trust))
+        return lists.anchors(map(Path, trust))
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
     digest = None
@@ -402,5 +403,3 @@ def verify_many(
         return replace(verify(found.path, **options), named=found.named)
 
     yield from batch.in_order(one, files.collect(paths), jobs)
-
-

@@ -24,6 +24,7 @@ from labeler.errors import IdentityError, LabelError, ReadBackError
 from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, IPTC_SOURCE_TYPE, Involvement, Label
 from labeler.signing.identity import Identity
+from labeler.signing.trust import OWN, Anchors
 
 ASSERTION = "kz.tanba.label"
 SIDECAR_MIME = "application/c2pa"
@@ -47,7 +48,6 @@ _BROKEN = frozenset(
     }
 )
 _SIGNER = {
-    "signingCredential.trusted": "c2pa.signer.trusted",
     "signingCredential.untrusted": "c2pa.signer.untrusted",
     "signingCredential.expired": "c2pa.signer.expired",
     "signingCredential.invalid": "c2pa.signer.unsuitable",
@@ -83,10 +83,20 @@ def _generator() -> dict[str, str]:
     return {"name": "Tanba", "version": labeler.__version__, "specVersion": "2.4.0"}
 
 
-def _settings(anchors: bytes) -> dict[str, Any]:
-    trust: dict[str, Any] = {"trust_config": "\n".join(_EKUS) + "\n"}
-    if anchors.strip():
-        trust["user_anchors"] = anchors.decode("ascii", "replace")
+def _settings(anchors: Anchors = ()) -> dict[str, Any]:
+    config = "\n".join(_EKUS) + "\n"
+    trust: dict[str, Any] = {"trust_config": config}
+    if anchors:
+        trust["anchors"] = [
+            {
+                "trust_kind": kind,
+                "trust_uri": name,
+                "trust_anchors": pem.decode("ascii", "replace"),
+                "trust_config": config,
+            }
+            for name, pem in anchors
+            for kind in ("manifest", "tsa")
+        ]
     return {
         "trust": trust,
         "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
@@ -100,7 +110,7 @@ def _settings(anchors: bytes) -> dict[str, Any]:
 
 
 @functools.lru_cache(8)
-def _context(anchors: bytes) -> Any:
+def _context(anchors: Anchors = ()) -> Any:
     return _c2pa().Context.from_dict(_settings(anchors))
 
 
@@ -205,7 +215,7 @@ def sign(
 
 
 def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = None) -> Any:
-    c2pa, context = _c2pa(), context or _context(b"")
+    c2pa, context = _c2pa(), context or _context()
     if parent is None:
         return c2pa.Builder(dict(manifest), context=context)
     ingredient: dict[str, Any] = {
@@ -219,7 +229,7 @@ def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = 
         builder.add_ingredient(ingredient, parent.mime, io.BytesIO(parent.data))
         return builder
     # add_ingredient knows no sidecars: tell it what its own reader found
-    with c2pa.Reader(parent.mime, io.BytesIO(parent.data), parent.sidecar, context=_context(b"")) as reader:
+    with c2pa.Reader(parent.mime, io.BytesIO(parent.data), parent.sidecar, context=_context()) as reader:
         ingredient |= {
             "active_manifest": json.loads(reader.json())["active_manifest"],
             "validation_results": reader.get_validation_results(),
@@ -241,7 +251,7 @@ def sign_detached(
     c2pa = _c2pa()
     try:
         info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
-        context = c2pa.Context.from_dict(_settings(b""), signer=c2pa.Signer.from_info(info))
+        context = c2pa.Context.from_dict(_settings(), signer=c2pa.Signer.from_info(info))
         return _embeddable(_builder(manifest, parent, context), data)
     except c2pa.C2paError as e:
         raise ReadBackError(f"The C2PA sidecar could not be signed ({e}).", "Check the identity.") from e
@@ -273,7 +283,7 @@ def _embeddable(builder: Any, data: bytes) -> bytes:
 # ---- reading
 
 
-def read(src: BinaryIO, mime: str, anchors: bytes, *, sidecar: bytes | None = None) -> Reading:
+def read(src: BinaryIO, mime: str, anchors: Anchors, *, sidecar: bytes | None = None) -> Reading:
     """Read and validate the manifest store in ``src``, or ``sidecar`` against the bytes of ``src``.
 
     Never raises for what the file holds: an unreadable store is a mark of status ``invalid`` or ``unknown``.
@@ -304,7 +314,11 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
     active: Mapping[str, Any] = manifests.get(store.get("active_manifest") or "") or {}
     checks = results.get("activeManifest") or {}
     codes = {
-        level: {c.get("code", ""): c.get("url", "") for c in checks.get(level) or () if isinstance(c, dict)}
+        level: {
+            c.get("code", ""): c.get("explanation", "")
+            for c in checks.get(level) or ()
+            if isinstance(c, dict)
+        }
         for level in ("success", "informational", "failure")
     }
     broken = sorted(_BROKEN & codes["failure"].keys())
@@ -314,8 +328,8 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
     facts += _signer_facts(kind, codes)
     known = _BROKEN | _SIGNER.keys()
     facts += [
-        Fact(f"c2pa.{code}", Level.FAILURE, kind, url)
-        for code, url in codes["failure"].items()
+        Fact(f"c2pa.{code}", Level.FAILURE, kind, why[:200])
+        for code, why in codes["failure"].items()
         if code not in known and not code.startswith("timeStamp")
     ]
     for delta in results.get("ingredientDeltas") or ():
@@ -331,7 +345,7 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
         "generator": _generator_name(active),
         "signer": signer.get("issuer") or signer.get("common_name"),
         "time": signer.get("time"),
-        "trusted": "signingCredential.trusted" in codes["success"],
+        "trusted": any(f.code == "c2pa.signer.trusted" for f in facts),
         "manifests": len(manifests),
     }
     malformed = any(
@@ -342,10 +356,16 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
 
 
 def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator[Fact]:
+    if why := codes["success"].get("signingCredential.trusted"):
+        # the explanation ends with "found in [NAME] trust anchors"
+        name = why.partition("[")[2].rpartition("]")[0]
+        if name == OWN:
+            yield Fact("c2pa.signer.own", Level.SUCCESS, kind, "an identity of this machine")
+        else:
+            yield Fact("c2pa.signer.trusted", Level.SUCCESS, kind, name)
     for code, ours in _SIGNER.items():
-        for level in codes:
-            if code in codes[level]:
-                yield Fact(ours, Level.SUCCESS if level == "success" else Level.FAILURE, kind, code)
+        if code in codes["failure"]:
+            yield Fact(ours, Level.FAILURE, kind, code)
     seen = {c for level in codes.values() for c in level if c.startswith("timeStamp")}
     if "timeStamp.mismatch" in seen:
         yield Fact("c2pa.time.mismatch", Level.FAILURE, kind, "timeStamp.mismatch")

@@ -408,7 +408,7 @@ def _deflated(filtered: bytes, before: int) -> list[bytes]:
     """
     runs = zlib.compressobj(6, memLevel=9, strategy=zlib.Z_RLE)
     out = runs.compress(filtered) + runs.flush()
-    if len(out) > before * 1.02:
+    if len(out) > before * 1.05:
         repeats = zlib.compressobj(6, memLevel=9)
         out = min(out, repeats.compress(filtered) + repeats.flush(), key=len)
     return [out[i : i + _CHUNK] for i in range(0, len(out), _CHUNK)]

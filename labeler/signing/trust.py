@@ -8,21 +8,25 @@ from pathlib import Path
 from labeler.errors import ConfigError
 from labeler.signing import identity
 
-
-def own_anchors() -> bytes:
-    """PEM anchors of the identities kept on this machine."""
-    return b"".join(identity.load(name).anchor for name in identity.names())
+OWN = "own identities"
+Anchors = tuple[tuple[str, bytes], ...]  # lists by name, PEM
 
 
-def anchors(files: Iterable[Path]) -> bytes:
-    """Own anchors and those of PEM files, as one PEM bundle.
+def own_anchors() -> Anchors:
+    """The list of the identities kept on this machine."""
+    pem = b"".join(identity.load(name).anchor for name in identity.names())
+    return ((OWN, pem),) if pem else ()
+
+
+def anchors(files: Iterable[Path]) -> Anchors:
+    """The machine's own list, and one list for each PEM file, named after it.
 
     Raises:
         ConfigError: a file cannot be read or holds no certificate.
     """
     from cryptography import x509
 
-    bundle = [own_anchors()]
+    lists = [*own_anchors()]
     for file in files:
         try:
             data = file.read_bytes()
@@ -33,5 +37,5 @@ def anchors(files: Iterable[Path]) -> bytes:
             ) from e
         except ValueError as e:
             raise ConfigError(f"{file} holds no PEM certificates.", "Pass a PEM file to --trust.") from e
-        bundle.append(data)
-    return b"\n".join(bundle)
+        lists.append((file.name, data))
+    return tuple(lists)

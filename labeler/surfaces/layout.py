@@ -172,7 +172,9 @@ def arrange(
         NoticeError: nothing fits.
     """
     width, height = size
-    short = min(size)
+    # below a JPEG the band may begin a few rows later, and then the picture counts as that much taller
+    shown = fit(Box(0, math.ceil(height), math.floor(width), 1)).y if mode == "band" else height
+    short = min(width, shown)
     em: float = max(MIN_EM * px, EM_SHARE * short)
     margin = max(4 * px, _MARGIN * short)
     if px == 1:
