@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
@@ -179,16 +179,10 @@ def _frame(segments: Sequence[Segment]) -> Frame:
             "The JPEG does not hold exactly one picture.", "Open it in an image editor and export it again."
         )
     payload = frames[0].payload
-    count = payload[5] if len(payload) > 5 else 0
-    components = (
-        tuple(
-            Component(n, hv >> 4, hv & 15, table)
-            for n, hv, table in struct.iter_unpack("3B", payload[6 : 6 + 3 * count])
-        )
-        if len(payload) >= 6 + 3 * count
-        else ()
-    )
-    if not components or not all(1 <= c.h <= 4 and 1 <= c.v <= 4 for c in components):
+    planes = zip(payload[6::3], payload[7::3], payload[8::3], strict=False)
+    components = tuple(Component(n, hv >> 4, hv & 15, table) for n, hv, table in planes)
+    complete = len(payload) >= 9 and len(payload) == 6 + 3 * payload[5]
+    if not complete or not all(1 <= c.h <= 4 and 1 <= c.v <= 4 for c in components):
         raise UnreadableError(
             "The JPEG's frame header is broken.", "Open it in an image editor and export it again."
         )
@@ -228,6 +222,7 @@ def _reindexed(index: Segment, behind: int, grown: int, moved: int) -> Segment:
                 size, offset = size + grown * (at == first), offset + moved * (offset >= behind)
                 if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
                     struct.pack_into(order, out, at + 4, size, offset)
+            break
     tile = bytes(index.tile[: index.head + len(_MPF)]) + out
     return Segment(index.marker, memoryview(tile), index.head)
 
@@ -245,12 +240,11 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
             leading = [s for s in segments if s.marker == APP0 or s.exif]
         case _:
             old = _store(segments)
-            others = set(segments).difference(old)
-            new = _boxed(payload, {s.payload[2:4] for s in others if s.marker == APP11})
+            new = _boxed(payload, old[0].payload[2:4] if old else _free_number(segments))
             leading = [s for s in segments if s.marker == APP0 or s.exif or s.xmp]
     gone, before = set(old), set(leading)
     rest = [s for s in segments if s not in gone]
-    stable = takewhile(lambda s: s.marker != APP2, segments)
+    stable = takewhile(lambda s: s.marker not in (APP2, SOS), segments)
     at = next((i for i, s in enumerate(stable) if s in gone), None)
     if at is None:
         at = sum(1 for _ in takewhile(lambda s: s in before, rest))
@@ -288,14 +282,19 @@ def _unboxed(parts: Sequence[Segment]) -> bytes:
     return b"".join(box[_header(box) if i else 0 :] for i, box in enumerate(boxes))
 
 
-def _boxed(store: bytes, taken: set[bytes]) -> list[Segment]:
+def _free_number(segments: Iterable[Segment]) -> bytes:
+    """A box instance number that no other box in the file has."""
+    taken = {s.payload[2:4] for s in segments if s.marker == APP11}
+    return next((n for i in range(1, 0xFFFF) if (n := i.to_bytes(2, "big")) not in taken), b"\xff\xff")
+
+
+def _boxed(store: bytes, number: bytes) -> list[Segment]:
     """A manifest store in as many segments as it needs; each repeats its box header."""
     if not _is_store(store):
         raise UsageError(
             "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
         )
-    free = (n.to_bytes(2, "big") for n in range(1, 0xFFFF))
-    head, number = _header(store), next((n for n in free if n not in taken), b"\xff\xff")
+    head = _header(store)
     step = _ROOM - 8 - head
     return [
         segment(APP11, _JUMBF + number + i.to_bytes(4, "big") + store[:head] + store[at : at + step])
@@ -306,9 +305,9 @@ def _boxed(store: bytes, taken: set[bytes]) -> list[Segment]:
 def _iptc(segments: Iterable[Segment], limits: Limits) -> Iterator[Field]:
     """The data sets of IPTC-IIM, key ``record:number``; a broken block yields what could be read."""
     parts = [s.payload[len(_RESOURCES) :] for s in segments if s.marker == APP13 and s.has(_RESOURCES)]
-    for number, block in islice(_resources(b"".join(parts)), limits.max_parts):
-        if number == _IPTC:
-            yield from islice(_data_sets(block), limits.max_parts)
+    resources = islice(_resources(b"".join(parts)), limits.max_parts)
+    sets = (_data_sets(block) for number, block in resources if number == _IPTC)
+    return islice(chain.from_iterable(sets), limits.max_parts)
 
 
 def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:

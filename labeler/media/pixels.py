@@ -95,12 +95,11 @@ def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """Mode RGB, transparency composed on white."""
-    if image.mode == "RGB":
-        return image
+    """Mode RGB, transparency composed on white, 16 bits scaled to 8."""
+    if image.mode.startswith("I"):
+        # convert() would clip instead of scaling, and knows no transparent 16-bit grey
+        return image.convert("I").point(lambda v: v / 257).convert("L").convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    if image.mode.startswith("I;16") or image.mode == "I":
-        return image.point(lambda v: v / 257).convert("L").convert("RGB")
     return image.convert("RGB")

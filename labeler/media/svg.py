@@ -33,8 +33,8 @@ _UNPAINTED = {"defs", "script", "style", *_TEXTS}
 _MAX_BYTES = 64 << 20
 _NESTING = 10  # converters of pages open a group for every clip path
 
-_CODEC = re.compile(r"utf-8|us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]", re.I)
-_DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*[\"']([\w.-]+)")
+_CODEC = re.compile(r"us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]")
+_DECLARED = re.compile(rb"<\?xml\s[^>]*?\sencoding\s*=\s*[\"']([\w.-]+)")
 _PROLOG = re.compile(r"\ufeff?(?>\s+|<\?.*?\?>|<!--.*?-->)*", re.S)
 _ROOT = re.compile(r"<(?:!DOCTYPE\s+)?(?:[\w.-]+:)?svg[\s/>\[]")
 _TAG = re.compile(rb"<([^\s/>]+)(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
@@ -46,7 +46,16 @@ _REFERENCE = re.compile(rb"&#(\d{3,7});")
 _NUMBER = r"([+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?)"
 _VIEW_BOX = re.compile(rf"\s*{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}\s*", re.I)
 _LENGTH = re.compile(rf"\s*{_NUMBER}(px|in|cm|mm|q|pt|pc|)\s*", re.I)
-_UNITS = {"": 1, "px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pt": 96 / 72, "pc": 16}
+_UNITS = {
+    "": 1,
+    "px": 1,
+    "in": 96,
+    "cm": 96 / 2.54,
+    "mm": 96 / 25.4,
+    "q": 96 / 101.6,
+    "pt": 96 / 72,
+    "pc": 16,
+}
 
 _Name = tuple[str, str]  # namespace, local name
 _Edit = tuple[int, int, bytes]
@@ -120,7 +129,9 @@ class _Pass:
             if depth == 2:
                 self._part = self._parser.CurrentByteIndex, _split(name), len(self.fields)
             self.fields += (
-                Field("svg:metadata", _shown(key), value.encode()) for key, value in attributes.items() if value
+                Field("svg:metadata", _shown(key), value.encode())
+                for key, value in attributes.items()
+                if value
             )
             self._texts.append((_shown(name), []))
 
@@ -233,10 +244,12 @@ class _Svg:
             slots[Slot.C2PA] = self.found.store
         return slots
 
-    @property
+    @cached_property
     def view_box(self) -> re.Match[str] | None:
+        """The four numbers of the root's ``viewBox``, None where it has no area."""
         match = _VIEW_BOX.fullmatch(self.found.attributes.get("viewBox", ""))
-        return match if match and float(match[3]) > 0 < float(match[4]) < math.inf > float(match[3]) else None
+        numbers = [float(number) for number in match.groups()] if match else [0.0]
+        return match if min(numbers[2:], default=0) > 0 and all(map(math.isfinite, numbers)) else None
 
     @property
     def view(self) -> tuple[float, float, float, float]:
@@ -244,11 +257,15 @@ class _Svg:
             return float(match[1]), float(match[2]), float(match[3]), float(match[4])
         return 0, 0, self.pixels("width") or 300, self.pixels("height") or 150
 
-    def pixels(self, side: str) -> float | None:
-        """The root's ``width`` or ``height`` in CSS px, None where it is not absolute."""
+    def length(self, side: str) -> tuple[float, str] | None:
+        """The root's ``width`` or ``height`` with its unit, None where it is not absolute."""
         match = _LENGTH.fullmatch(self.found.attributes.get(side, ""))
-        value = float(match[1]) * _UNITS[match[2].lower()] if match else 0
-        return value if 0 < value < math.inf else None
+        return (float(match[1]), match[2]) if match and 0 < float(match[1]) < math.inf else None
+
+    def pixels(self, side: str) -> float | None:
+        """The same in CSS px."""
+        length = self.length(side)
+        return length[0] * _UNITS[length[1].lower()] if length else None
 
     def digest(self) -> Digest:
         """Without what metadata and signatures bring along: our slots and what encloses nothing else."""
@@ -267,6 +284,17 @@ class _Svg:
         for piece in _without(self.text, 0, len(self.text), cuts + slots):
             digest.update(piece)
         return Digest("text", digest.digest())
+
+    def metadata(self, content: bytes) -> _Edit:
+        """The edit that puts this last in the metadata that is there, or into a new element first in the root.
+
+        c2pa-rs 0.91 writes its manifest once for every metadata element, and then refuses the file.
+        """
+        for part in self.found.metadata:
+            if part.inner < part.end:
+                return part.close, part.close, content
+        name, at = self.prefix + b"metadata", self.root.inner
+        return at, at, b'<%s id="%s">%s</%s>' % (name, _XMP_ID.encode(), content, name)
 
     def edited(self, edits: Iterable[_Edit]) -> bytes:
         """The document with these spans replaced, in its own encoding."""
@@ -304,11 +332,10 @@ class Svg:
 
     def accept(self, head: bytes, name: str | None) -> int:
         """XML whose first element is ``svg``; the name decides only where the prolog fills the whole head."""
-        text = head.decode(_utf16(head) or "utf-8", "ignore")
-        at = _PROLOG.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
-        if _ROOT.match(text, at):
+        rest = _PROLOG.sub("", head.decode(_utf16(head) or "utf-8", "ignore"), count=1)
+        if _ROOT.match(rest):
             return 100
-        unfinished = text.startswith(("<!--", "<?"), at) or at == len(text)
+        unfinished = not rest or rest.startswith(("<!--", "<?"))
         return 50 if unfinished and (name or "").lower().endswith(".svg") else 0
 
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
@@ -324,20 +351,158 @@ class Svg:
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
-        """White space around a packet is not kept."""
+        """White space around an XMP packet is not kept."""
         if unknown := puts.keys() - self.info.slots:
             raise UsageError(f"SVG has no place for {', '.join(sorted(unknown))}.")
         data = whole(src, Limits())
         svg = _Svg(data, Limits())
-        edits, wanted = list[_Edit](), {slot: payload.strip() for slot, payload in puts.items()}
-        if Slot.XMP in puts:
-            old = svg.found.packet
-            edits.append((*old, wanted[Slot.XMP]) if old else _metadata(svg, wanted[Slot.XMP], b' id="%s"' % _XMP_ID.encode()))
-        dst.write(svg.edited(edits) if edits else data)
+        puts = {slot: payload.strip() if slot is Slot.XMP else payload for slot, payload in puts.items()}
+        edits, added = list[_Edit](), b""
+        if packet := puts.get(Slot.XMP):
+            if span := svg.found.packet:
+                edits.append((*span, packet))
+            else:
+                added += packet
+        if store := puts.get(Slot.C2PA):
+            coded = base64.b64encode(store)
+            if old := svg.found.manifest:
+                edits.append((old.inner, old.close, coded))
+            else:
+                added += b"<c2pa:manifest%s>%s</c2pa:manifest>" % (_C2PA_PREFIX, coded)
+        if added:
+            edits.append(svg.metadata(added))
+        new = svg.edited(edits) if edits else data
+        if puts and not _slots(new).items() >= puts.items():
+            raise UsageError(
+                "The payload cannot stand in this SVG as it is.",
+                "It must be one XMP packet, or UTF-8 may be missing.",
+            )
+        dst.write(new)
+
+    def surface(self, src: BinaryIO, limits: Limits) -> SvgSurface:
+        return SvgSurface(_Svg(whole(src, limits), limits))
+
+
+class SvgSurface:
+    """The `VectorSurface` of SVG."""
+
+    def __init__(self, svg: _Svg) -> None:
+        self._svg = svg
+
+    @property
+    def view(self) -> tuple[float, float, float, float]:
+        return self._svg.view
+
+    @property
+    def scale(self) -> float | None:
+        if not self._svg.view_box:
+            return 1.0
+        sides = zip(("width", "height"), self.view[2:], strict=True)
+        return min((px / units for side, units in sides if (px := self._svg.pixels(side))), default=None)
+
+    def insert(self, element: str, *, grow: float = 0) -> Painted:
+        """Also raises UsageError: the height to grow is not stated in the SVG."""
+        root = self._svg.root
+        edits = [(old.start, old.end, b"") for old in self._svg.found.notices]
+        edits.append((root.close, root.close, element.encode()))
+        if grow:
+            edits.append((root.start, root.inner, self._grown(grow)))
+        return Painted(self._svg.edited(edits))
+
+    def inserted(self) -> tuple[str, bool] | None:
+        found = self._svg.found
+        if not found.notices:
+            return None
+        last = found.notices[-1]
+        return self._svg.letters(slice(last.start, last.end)).decode(), found.last_painted <= last.start
+
+    def _grown(self, grow: float) -> bytes:
+        """The root's start tag with a taller view, at the same scale."""
+        svg, height = self._svg, self.view[3]
+        values = {}
+        if box := svg.view_box:
+            values[b"viewBox"] = (
+                box.string[: box.start(4)] + f"{height + grow:.12g}" + box.string[box.end(4) :]
+            )
+        if length := svg.length("height"):
+            values[b"height"] = f"{length[0] * (height + grow) / height:.12g}{length[1]}"
+        if not values:
+            raise UsageError(
+                "The SVG does not say how tall it is: a strip cannot be added.",
+                "Put the notice onto the picture, or give the root a viewBox.",
+            )
+        tag = svg.text[svg.root.start : svg.root.inner]
+        for match in reversed(list(_ATTRIBUTE.finditer(tag))):
+            if match[1] in values:
+                tag = tag[: match.start(2) + 1] + values[match[1]].encode() + tag[match.end(2) - 1 :]
+        return tag
+
+
+def _slots(data: bytes) -> dict[Slot, bytes]:
+    try:
+        return _Svg(data, Limits()).slots
+    except UnreadableError:
+        return {}
+
+
+def _decoded(data: bytes) -> tuple[bytes, str]:
+    """The document as UTF-8, and the codec that turns it back into the same bytes."""
+    codec = _utf16(data) or "utf-8"
+    declared = _DECLARED.match(data)
+    if declared and codec == "utf-8" and (name := declared[1].decode().lower()) not in ("utf-8", "utf8"):
+        if not _CODEC.fullmatch(name):
+            raise UnreadableError(
+                f"The SVG is written in {name}, which is not read here.", "Save it as UTF-8."
+            )
+        codec = name
+    if codec == "utf-8":
+        return data, codec
+    try:
+        return data.decode(codec).encode(), codec
+    except (UnicodeError, LookupError) as e:
+        raise UnreadableError(f"The SVG is not in the encoding {codec} ({e}).", "Save it as UTF-8.") from e
+
+
+def _utf16(data: bytes) -> str | None:
+    """The codec, by the byte order mark or the first angle bracket."""
+    return {b"\xff\xfe": "utf-16-le", b"<\0": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\0<": "utf-16-be"}.get(
+        data[:2]
+    )
 
 
 def _tag(text: bytes, start: int) -> re.Match[bytes]:
-    """The start tag that is there: expat has seen it."""
-    match = _TAG.match(text, start)
-    assert match
-    return match
+    """The start tag that stands there: expat has seen it."""
+    return next(_TAG.finditer(text, start))
+
+
+def _split(name: str) -> _Name:
+    """Namespace and local name, from expat's ``namespace local prefix``."""
+    space, _, rest = name.partition(" ")
+    return (space, rest.partition(" ")[0]) if rest else ("", space)
+
+
+def _shown(name: str) -> str:
+    """As it stands in the text: ``prefix:local``."""
+    parts = name.split(" ")
+    return f"{parts[2]}:{parts[1]}" if len(parts) == 3 else parts[-1]
+
+
+def _stands_alone(packet: bytes) -> bool:
+    """Whether it is XML without what its place declares."""
+    try:
+        expat.ParserCreate("utf-8", " ").Parse(packet, True)
+    except expat.ExpatError:
+        return False
+    return True
+
+
+def _without(text: bytes, start: int, end: int, cuts: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+    """The pieces between the cuts, which may lie within each other."""
+    view = memoryview(text)
+    for first, last in sorted(cuts):
+        yield view[start : max(start, first)]
+        start = max(start, last)
+    yield view[start:end]
+
+
+MEDIUM = Svg()

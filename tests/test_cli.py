@@ -1,0 +1,232 @@
+"""The command as people and pipelines use it: real processes, exit codes, streams, configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pictures import encode, label
+
+import labeler
+
+SYSTEM = ["--system", "Kandinsky 5", "--provider", "Sber", "--publisher", "Qala Media"]
+
+
+def run(*args: str | Path, cwd: Path, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "labeler", *map(str, args)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **env},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "a.png").write_bytes(encode("png"))
+    (tmp_path / "in" / "deep" / "b.jpg").write_bytes(encode("jpeg"))
+    (tmp_path / "in" / "note.txt").write_text("not a picture")
+    return tmp_path
+
+
+def test_a_folder_is_labelled_and_verified(folder: Path) -> None:
+    added = run("add", "in", *SYSTEM, "--out-dir", "out", "--jobs", "2", cwd=folder)
+    assert added.returncode == 0, added.stderr
+    assert b"nobody else trusts it yet" in added.stdout and b"2 labelled, 1 skipped" in added.stdout
+    assert sorted(p.relative_to(folder / "out") for p in (folder / "out").rglob("*.*")) == [
+        Path("a.png"),
+        Path("deep/b.jpg"),
+    ]
+    verified = run("verify", "out", cwd=folder)
+    assert verified.returncode == 0 and b"2 labelled" in verified.stdout and b"kz.notice" in verified.stdout
+    assert run("verify", "in", "--assume-ai", cwd=folder).returncode == 1
+    assert run("verify", "in", "--assume-ai", "--exit-zero", cwd=folder).returncode == 0
+    assert run("verify", "in", cwd=folder).returncode == 0
+
+
+def test_json_has_every_key_and_goes_to_a_file(folder: Path) -> None:
+    run("add", "in/a.png", *SYSTEM, "-o", "a.png", cwd=folder)
+    done = run("verify", "a.png", "--format", "json", "-o", "report.json", cwd=folder)
+    assert done.returncode == 0 and done.stdout == b""
+    document = json.loads((folder / "report.json").read_text("utf-8"))
+    assert document["summary"]["labelled"] == 1 and document["files"][0]["error"] is None
+    lines = run("verify", "a.png", "in/a.png", "--format", "jsonl", cwd=folder).stdout.decode().splitlines()
+    assert [json.loads(x)["type"] for x in lines] == ["file", "file", "summary"]
+
+
+def test_the_same_command_twice_says_unchanged(folder: Path) -> None:
+    first = run("add", "in/a.png", *SYSTEM, "--in-place", "--backup", ".bak", cwd=folder)
+    before = (folder / "in/a.png").read_bytes()
+    again = run("add", "in/a.png", *SYSTEM, "--in-place", cwd=folder)
+    assert b"labelled" in first.stdout and b"unchanged" in again.stdout
+    assert (folder / "in/a.png").read_bytes() == before and (folder / "in/a.png.bak").read_bytes() == encode(
+        "png"
+    )
+    assert run("add", "in/a.png", *SYSTEM, "--check", cwd=folder).returncode == 0
+    assert run("add", "in/deep/b.jpg", *SYSTEM, "--check", cwd=folder).returncode == 1
+
+
+def test_dry_run_writes_nothing(folder: Path) -> None:
+    done = run("add", "in", *SYSTEM, "--out-dir", "out", "--dry-run", cwd=folder)
+    assert done.returncode == 0 and b"would label" in done.stdout and not (folder / "out").exists()
+
+
+def test_pipes(folder: Path) -> None:
+    piped = run("add", "-", *SYSTEM, "-o", "-", cwd=folder, stdin=encode("jpeg"))
+    assert piped.returncode == 0 and piped.stdout[:3] == b"\xff\xd8\xff" and b"labelled" in piped.stderr
+    assert labeler.verify(piped.stdout).verdict == "labelled"
+    assert run("verify", "-", cwd=folder, stdin=piped.stdout).returncode == 0
+    assert run("show", "-", cwd=folder, stdin=piped.stdout).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["add", "in/a.png", *SYSTEM], 2, "one of -o FILE, --out-dir DIR, --in-place"),
+        (["add", "in/a.png", "--out-dir", "out"], 2, "--system"),
+        (["add", "in", *SYSTEM, "-o", "x.png"], 2, "--out-dir"),
+        (["add", "in/a.png", *SYSTEM, "-o", "in/a.png"], 2, "in place"),
+        (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--backup", "x"], 2, "--in-place"),
+        (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--cert", "x"], 2, "--key"),
+        (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--identity", "nobody"], 2, "label identity list"),
+        (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--lang", "de"], 2, "Choose from kk, ru, en"),
+        (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--imitates", "soul"], 2, "not well-formed"),
+        (["add", "in/none.png", *SYSTEM, "--out-dir", "out"], 3, "No such file"),
+        (["add", "in/note.txt", *SYSTEM, "--out-dir", "out"], 3, "no kind that"),
+        (["add", "-", *SYSTEM, "--out-dir", "out"], 2, "Standard input needs"),
+        (["verify", "in/none.png"], 3, "No such file"),
+        (["verify", "in/note.txt"], 3, "no kind that"),
+        (["verify", "in/a.png", "--policy", "xx"], 2, "Choose from"),
+        (["verify", "in/a.png", "--trust", "none.pem"], 2, "none.pem"),
+        (["verify", "in/a.png", "--fail-on", "sadness"], 2, "no such verdict"),
+        (["verify"], 2, "Missing argument"),
+        (["nonsense"], 2, "No such command"),
+        (["notice", "nonsense"], 2, "label notice"),
+        (["policy", "explain", "nonsense"], 2, "label policy show"),
+        (["identity", "show", "nobody"], 2, "label identity list"),
+    ],
+)
+def test_errors_say_what_to_do_next(args: list[str], code: int, said: str, folder: Path) -> None:
+    done = run(*args, cwd=folder)
+    output = (done.stdout + done.stderr).decode()
+    assert done.returncode == code, output
+    assert said in output and "Traceback" not in output
+
+
+def test_nothing_matched_is_2(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("verify", "empty", cwd=tmp_path).returncode == 2
+    assert run("add", "empty", *SYSTEM, "--out-dir", "out", cwd=tmp_path).returncode == 2
+
+
+def test_one_bad_file_does_not_stop_the_others(folder: Path) -> None:
+    (folder / "in" / "bad.png").write_bytes(encode("png")[:500])
+    done = run("add", "in", *SYSTEM, "--out-dir", "out", cwd=folder)
+    assert (
+        done.returncode == 3
+        and b"bad.png" in done.stderr
+        and b"2 labelled, 1 failed, 1 skipped" in done.stdout
+    )
+    assert not (folder / "out" / "bad.png").exists()
+    assert run("verify", "in", cwd=folder).returncode == 3
+
+
+def test_configuration_and_environment(folder: Path) -> None:
+    config = folder / "config.toml"
+    config.write_text('system = "Kandinsky 5"\npublisher = "From the file"\nout-dir = "x"\n')
+    bad = run("add", "in/a.png", "-o", "a.png", cwd=folder, LABEL_CONFIG=str(config))
+    assert bad.returncode == 2 and b"out-dir" in bad.stderr
+    config.write_text('system = "Kandinsky 5"\npublisher = "From the file"\n')
+    run("add", "in/a.png", "-o", "a.png", cwd=folder, LABEL_CONFIG=str(config))
+    made = labeler.verify(folder / "a.png").label
+    assert made and made.publisher == "From the file"
+    run(
+        "add",
+        "in/a.png",
+        "-o",
+        "b.png",
+        cwd=folder,
+        LABEL_CONFIG=str(config),
+        LABEL_PUBLISHER="From outside",
+        LABEL_ROLE="user",
+    )
+    made = labeler.verify(folder / "b.png").label
+    assert made and made.publisher == "From outside" and made.role == "user"
+    config.write_text("system = [")
+    assert run("verify", "a.png", cwd=folder, LABEL_CONFIG=str(config)).returncode == 2
+
+
+def test_the_working_directory_configures_nothing(folder: Path) -> None:
+    (folder / "config.toml").write_text("nonsense = 1\n")
+    (folder / "label.toml").write_text("nonsense = 1\n")
+    assert run("verify", "in/a.png", cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("kk", "таңбаланған"), ("ru", "промаркирован"), ("en", "labelled")]
+)
+def test_the_users_language(folder: Path, lang: str, said: str) -> None:
+    run("add", "in/a.png", *SYSTEM, "-o", "a.png", cwd=folder)
+    for args in (["verify", "a.png"], ["show", "a.png"], ["policy", "show"]):
+        done = run(*args, "--ui-lang", lang, cwd=folder)
+        text = done.stdout.decode()
+        assert done.returncode == 0 and (said in text or args[0] == "policy")
+        assert "fact." not in text and "not-checked." not in text
+    assert said in run("verify", "a.png", cwd=folder, LC_ALL=f"{lang}_KZ.UTF-8").stdout.decode()
+
+
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
+    name = b"\x1b[31mred\n\xff.png"
+    (tmp_path / os.fsdecode(name)).write_bytes(encode("png"))
+    done = run("verify", ".", cwd=tmp_path)
+    assert done.returncode == 0 and b"\x1b[31mred" not in done.stdout and b"red\\n" in done.stdout
+    assert (
+        json.loads(run("verify", ".", "--format", "json", cwd=tmp_path).stdout)["summary"]["no-evidence"] == 1
+    )
+
+
+def test_sidecars_are_no_inputs_and_orphans_are_told(folder: Path) -> None:
+    run("add", "in/a.png", *SYSTEM, "--sidecar", "-o", "out.png", cwd=folder)
+    assert (folder / "out.png.c2pa").is_file()
+    (folder / "site").mkdir()
+    (folder / "out.png.c2pa").rename(folder / "site" / "gone.png.c2pa")
+    (folder / "site" / "b.jpg").write_bytes(encode("jpeg"))
+    done = run("verify", "site", cwd=folder)
+    assert b"gone.png.c2pa" in done.stdout and b"1 no evidence" in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, tmp_path: Path) -> None:
+    done = run("completion", shell, cwd=tmp_path)
+    assert done.returncode == 0 and b"_LABEL_COMPLETE" in done.stdout
+
+
+def test_identity_commands(tmp_path: Path) -> None:
+    env = {"LABEL_DATA_DIR": str(tmp_path / "data")}
+    assert b"first `label add`" in run("identity", "list", cwd=tmp_path, **env).stderr
+    assert run("identity", "create", "qala", "--org", "Qala Media", cwd=tmp_path, **env).returncode == 0
+    assert run("identity", "list", cwd=tmp_path, **env).stdout == b"qala\n"
+    shown = run("identity", "show", "qala", cwd=tmp_path, **env).stdout
+    assert b"O=Qala Media" in shown and b"PRIVATE" not in shown
+    pem = run("identity", "export", "qala", cwd=tmp_path, **env).stdout
+    assert pem.startswith(b"-----BEGIN CERTIFICATE-----") and pem.count(b"BEGIN") == 1
+
+
+def test_values_are_shown_only_on_demand(folder: Path) -> None:
+    run("add", "in/a.png", *SYSTEM, "--prompt", "Aigul, flat 7", "--with-prompt", "-o", "a.png", cwd=folder)
+    assert b"Aigul" not in run("show", "a.png", cwd=folder).stdout
+    assert b"Aigul" not in run("verify", "a.png", "--format", "json", cwd=folder).stdout
+    assert b"Aigul" in run("show", "a.png", "--show-values", cwd=folder).stdout
+
+
+def test_the_library_says_the_same(folder: Path) -> None:
+    receipt = labeler.add(folder / "in/a.png", folder / "a.png", label())
+    assert receipt.target == str(folder / "a.png") and not receipt.unchanged
+    reports = list(labeler.verify_many([folder / "a.png", folder / "in"], jobs=2))
+    assert [r.verdict.value for r in reports if not r.skipped] == ["labelled", "no-evidence", "no-evidence"]
