@@ -26,7 +26,7 @@ lint: $(READY)
 
 lock:  ## Renew requirements.lock (needs uv).
 	@uv pip compile pyproject.toml --extra test --extra dev --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet --allow-unsafe -o requirements.lock
 
 samples: $(READY)
 	@$(BIN)/python samples/make.py
