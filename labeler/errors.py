@@ -73,6 +73,12 @@ class IdentityError(LabelError):
     exit_code = 2
 
 
+class SigningError(LabelError):
+    """c2pa refuses the asset, the manifest, or the manifest that is to become the parent."""
+
+    code = "signing"
+
+
 class ReadBackError(LabelError):
     """The written copy did not read back as promised; nothing was replaced."""
 

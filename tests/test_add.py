@@ -202,7 +202,9 @@ def test_one_language_painted_over_fails_the_language_rule() -> None:
     out = io.BytesIO()
     picture.save(out, "PNG")
     bare = io.BytesIO()
-    identify(io.BytesIO(out.getvalue())).splice(io.BytesIO(out.getvalue()), bare, {Slot.XMP: slots(first.data)[Slot.XMP]})
+    identify(io.BytesIO(out.getvalue())).splice(
+        io.BytesIO(out.getvalue()), bare, {Slot.XMP: slots(first.data)[Slot.XMP]}
+    )
     found = rules(labeler.verify(bare.getvalue()))
     assert found["kz.notice"] == "holds" and found["kz.notice.languages"] == "fails"
 
@@ -219,7 +221,11 @@ def test_every_shape_gets_a_legible_notice(kind: str, size: tuple[int, int]) -> 
 def test_where_nothing_fits_the_error_names_the_way_out() -> None:
     with pytest.raises(NoticeError) as caught:
         labeler.add(encode("png", 64, 64), None, label())
+    assert "--notice none" in caught.value.hint
+    with pytest.raises(NoticeError) as caught:
+        labeler.add(encode("png", 120, 90), None, label())
     assert "--notice band" in caught.value.hint
+    assert labeler.add(encode("png", 120, 90), None, label(), notice="band").notice.legible
     assert labeler.add(encode("png", 64, 64), None, label(), notice="none").data
 
 
@@ -239,7 +245,9 @@ def test_a_scaled_copy_still_shows_its_notice() -> None:
     small = io.BytesIO()
     Image.open(io.BytesIO(first.data)).convert("RGB").resize((1000, 750)).save(small, "PNG")
     out = io.BytesIO()
-    identify(io.BytesIO(small.getvalue())).splice(io.BytesIO(small.getvalue()), out, {Slot.XMP: slots(first.data)[Slot.XMP]})
+    identify(io.BytesIO(small.getvalue())).splice(
+        io.BytesIO(small.getvalue()), out, {Slot.XMP: slots(first.data)[Slot.XMP]}
+    )
     report = labeler.verify(out.getvalue())
     assert report.verdict == "labelled" and rules(report)["kz.mark.bound"] == "fails"
 

@@ -41,7 +41,9 @@ def test_every_command_and_the_python_run(tmp_path: Path) -> None:
         ran += 1
     assert ran >= 15
     for code in blocks("python"):
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         assert "labelled []" in done.stdout.replace("['kz.mark.in-time']", "[]")
 

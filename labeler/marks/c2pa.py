@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 import labeler
-from labeler.errors import IdentityError, LabelError, ReadBackError
+from labeler.errors import IdentityError, LabelError, SigningError
 from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, IPTC_SOURCE_TYPE, Involvement, Label
 from labeler.signing.identity import Identity
@@ -202,7 +202,7 @@ def sign(
     """The asset with the manifest embedded; a manifest that was there is replaced, so pass it as ``parent``.
 
     Raises:
-        IdentityError: the identity cannot sign. ReadBackError: c2pa refuses the asset or the manifest.
+        IdentityError: the identity cannot sign. SigningError: c2pa refuses the asset or the manifest.
     """
     c2pa = _c2pa()
     out = io.BytesIO()
@@ -210,8 +210,19 @@ def sign(
         builder = _builder(manifest, parent)
         builder.sign(_signer(identity), mime, io.BytesIO(data), out)
     except c2pa.C2paError as e:
-        raise ReadBackError(f"The C2PA manifest could not be embedded ({e}).", "Pass --sidecar.") from e
+        raise _refused(e, parent) from e
     return out.getvalue()
+
+
+def _refused(error: Exception, parent: Parent | None) -> SigningError:
+    if parent:
+        return SigningError(
+            f"the Content Credentials that it carries cannot be taken over ({error}); nothing was written.",
+            "Ask whoever signed it for a copy with a current manifest.",
+        )
+    return SigningError(
+        f"the manifest could not be signed ({error}); nothing was written.", "Report this, please."
+    )
 
 
 def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = None) -> Any:
@@ -246,7 +257,7 @@ def sign_detached(
     """A manifest store over the exact bytes, for a sidecar; the asset stays as it is.
 
     Raises:
-        IdentityError: the identity cannot sign. ReadBackError: c2pa refuses the manifest.
+        IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest.
     """
     c2pa = _c2pa()
     try:
@@ -254,7 +265,7 @@ def sign_detached(
         context = c2pa.Context.from_dict(_settings(), signer=c2pa.Signer.from_info(info))
         return _embeddable(_builder(manifest, parent, context), data)
     except c2pa.C2paError as e:
-        raise ReadBackError(f"The C2PA sidecar could not be signed ({e}).", "Check the identity.") from e
+        raise _refused(e, parent) from e
 
 
 def _embeddable(builder: Any, data: bytes) -> bytes:

@@ -6,6 +6,8 @@ frame (Law No. 230-VIII, Art. 21(2): nothing that makes the warning hard to perc
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,11 @@ from labeler.notices import LANGS, TIERS, Tier
 
 Mode = Literal["plate", "band", "none"]
 Measure = Callable[[str], float]  # width of a text in em
-MIN_EM, EM_SHARE, MAX_SHARE, MAX_BAND_SHARE = 12, 0.04, 0.25, 0.4
+MIN_EM, EM_SHARE, MAX_SHARE = 12, 0.04, 0.25
+BAND_HEIGHTS = (
+    0.4,
+    1.0,
+)  # of the picture's: a band covers nothing, so below a small picture it may be as tall
 MIN_CONTRAST = 7.0
 _PAD, _LINE, _GAP, _MARGIN, _MAX_ROWS = (
     0.5,
@@ -97,7 +103,7 @@ class Layout:
     def legible(self) -> bool:
         """Large enough, not too large, inside the frame, with room for its own lines."""
         b, (width, height) = self.box, self.size
-        share = MAX_BAND_SHARE if self.mode == "band" else MAX_SHARE
+        share = 0.5 if self.mode == "band" else MAX_SHARE
         inside = b.x + b.w <= width and b.y + b.h <= height
         # a container's grid may widen the box by less than one of its 16 px blocks on each side
         small = (b.w - 32) * (b.h - 32) <= share * width * height
@@ -179,29 +185,25 @@ def arrange(
     margin = max(4 * px, _MARGIN * short)
     if px == 1:
         em, margin = math.ceil(em), math.ceil(margin)
-    for tier in TIERS:
+    for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), TIERS):
         langs = tuple(words[tier])
         for rows in range(1, _MAX_ROWS + 1):
             texts = [line for lang in langs for line in wrap(words[tier][lang], rows, measure)]
-            probe = Layout(mode, langs, tier, em, rows)
             w = math.ceil(em * (max(map(measure, texts)) + 2 * _PAD))
-            h = math.ceil(block_height(probe))
+            h = math.ceil(block_height(Layout(mode, langs, tier, em, rows)))
             if mode == "band":
-                if w > width or h > MAX_BAND_SHARE * height:
-                    continue
-                box = fit(Box(0, math.ceil(height), math.floor(width), h))
-                return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
-            if w > width - 2 * margin or h > height - 2 * margin or w * h > MAX_SHARE * width * height:
-                continue
-            box = Box(math.floor(margin), math.floor(height - margin - h), w, h)
-            return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
-    raise NoticeError(
-        f"No notice fits legibly into {width:g} x {height:g}"
-        + (" as a band below." if mode == "band" else "."),
-        "Show it beside the picture and pass --notice none."
-        if mode == "band"
-        else "Pass --notice band to add it below the picture.",
-    )
+                if w <= width and h <= tallest * height:
+                    box = fit(Box(0, math.ceil(height), math.floor(width), h))
+                    return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
+            elif w <= width - 2 * margin and h <= height - 2 * margin and w * h <= MAX_SHARE * width * height:
+                box = Box(math.floor(margin), math.floor(height - margin - h), w, h)
+                return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
+    way_out = "Show it beside the picture and pass --notice none."
+    if mode == "plate":
+        with contextlib.suppress(NoticeError):
+            arrange(size, words, "band", measure, px=px)
+            way_out = "Pass --notice band to add it below the picture."
+    raise NoticeError(f"no notice fits legibly into {width:g} x {height:g}.", way_out)
 
 
 def _union(a: Box, b: Box) -> Box:

@@ -11,7 +11,6 @@ from typing import Any
 from PIL import Image, ImageChops, ImageCms, ImageDraw
 
 SIZE = (311, 233)
-MARKERS = {b"\xff\xc4", b"\xff\xdb"}
 EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 PACKET = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
 
@@ -20,7 +19,9 @@ PACKET = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3
 def picture(size: tuple[int, int] = SIZE) -> Image.Image:
     """Rather dark, coloured, with smooth and sharp parts; cached, so not to be drawn on."""
     ramp = Image.linear_gradient("L").point(lambda v: v // 2)
-    image = Image.merge("RGB", (ramp, ramp.rotate(90), Image.radial_gradient("L").point(lambda v: 130 - v // 2)))
+    image = Image.merge(
+        "RGB", (ramp, ramp.rotate(90), Image.radial_gradient("L").point(lambda v: 130 - v // 2))
+    )
     image = image.resize(size)
     pen = ImageDraw.Draw(image)
     for i in range(0, size[0], 23):
@@ -61,7 +62,9 @@ def by_hand(
     """Full-size planes, each coded in a scan of its own with a table of its own."""
     most_h, most_v = max(h for h, _ in factors), max(v for _, v in factors)
     head = struct.pack(">BHHB", 8, *planes[0].size[::-1], len(planes))
-    head += b"".join(bytes((n, h << 4 | v, i)) for i, (n, (h, v)) in enumerate(zip(ids, factors, strict=True)))
+    head += b"".join(
+        bytes((n, h << 4 | v, i)) for i, (n, (h, v)) in enumerate(zip(ids, factors, strict=True))
+    )
     tables, scans = b"", b""
     for i, (plane, (h, v), number) in enumerate(zip(planes, factors, ids, strict=True)):
         grey = coded(plane.reduce((most_h // h, most_v // v)), quality=80 + i)
@@ -100,7 +103,14 @@ def iptc(*values: tuple[int, int, bytes], name: bytes = b"") -> bytes:
     sets = b"".join(struct.pack(">BBBH", 0x1C, record, n, len(v)) + v for record, n, v in values)
     named = bytes((len(name),)) + name + b"\0" * (1 - len(name) % 2)
     other = b"8BIM" + struct.pack(">H", 0x03ED) + named + struct.pack(">I", 3) + b"abc\0"
-    return b"Photoshop 3.0\0" + other + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(sets)) + sets + b"\0" * (len(sets) % 2)
+    return (
+        b"Photoshop 3.0\0"
+        + other
+        + b"8BIM"
+        + struct.pack(">HHI", 0x0404, 0, len(sets))
+        + sets
+        + b"\0" * (len(sets) % 2)
+    )
 
 
 def everything() -> bytes:
@@ -109,7 +119,9 @@ def everything() -> bytes:
     exif[0x0131] = "Kandinsky"
     exif[0x8769] = {0x9286: b"UNICODE\0" + "Steps: 20, Sampler: Euler a".encode("utf-16-be")}
     data = coded(exif=exif.tobytes(), icc_profile=profile(), comment="Қазақша".encode(), dpi=(300, 300))
-    iim = iptc((1, 90, b"\x1b%G"), (2, 5, b"title"), (2, 80, b"Someone"), (2, 116, "© Біреу".encode()), name=b"no")
+    iim = iptc(
+        (1, 90, b"\x1b%G"), (2, 5, b"title"), (2, 80, b"Someone"), (2, 116, "© Біреу".encode()), name=b"no"
+    )
     at = data.index(b"\xff\xe2")
     return data[:at] + app(0xED, iim) + data[at:]
 
