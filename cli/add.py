@@ -66,6 +66,14 @@ class _Outcome:
     show_default=True,
     help="On the picture, in a band below it, or not at all.",
 )
+@option(
+    "--policy",
+    default="kz",
+    show_default=True,
+    callback=names,
+    metavar="NAME[,NAME]",
+    help="Whose rules to mind.",
+)
 @option("--identity", default="default", show_default=True, help="The signing identity.")
 @option("--cert", type=click.Path(path_type=Path), help="Sign with this PEM chain instead (with --key).")
 @option("--key", type=click.Path(path_type=Path), help="The PEM key of --cert.")
@@ -172,6 +180,7 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "langs": options["lang"],
         "identity": signer,
         "sidecar": options["sidecar"],
+        "policies": options["policy"],
         "original": options["original"],
         "with_prompt": options["with_prompt"],
         "dry_run": dry,

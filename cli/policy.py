@@ -53,7 +53,10 @@ def explain(rule: str, ui_lang: str) -> int:
     for name in engine.names():
         for entry in engine.load(name)["rules"]:
             if entry["id"] == rule:
-                level, basis = say(f"level.{entry['level']}", ui_lang), say(f"basis.{entry['basis']}", ui_lang)
+                level, basis = (
+                    say(f"level.{entry['level']}", ui_lang),
+                    say(f"basis.{entry['basis']}", ui_lang),
+                )
                 click.echo(f"{rule} ({level})")
                 click.echo(f"  {basis}: {entry['citation']} [{entry['confidence']}]")
                 for condition in ("applies", "fails", "unknown", "holds"):

@@ -6,7 +6,7 @@ bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface ->
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
@@ -22,10 +22,12 @@ from labeler.errors import (
     UsageError,
     WriteError,
 )
-from labeler.facts import Level, Status
+from labeler.facts import Fact, Level, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
 from labeler.media.base import Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
+from labeler.policy import engine
+from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
 from labeler.signing import trust
 from labeler.signing.identity import Identity
@@ -83,6 +85,7 @@ def add(
     langs: Sequence[str] = notices.MANDATORY,
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
+    policies: Sequence[str] = ("kz",),
     original: str | Path | bytes | None = None,
     with_prompt: bool = False,
     in_place: bool = False,
@@ -95,7 +98,8 @@ def add(
 
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
-    ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``original`` is what a
+    ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
+    rules that the result leaves unmet are told in the receipt's remarks. ``original`` is what a
     modified picture was made from. The same label on a file whose marks are all valid changes nothing.
 
     Raises:
@@ -107,6 +111,7 @@ def add(
     title = name or (path.name if path else "content")
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
+    rules = [engine.load(p) for p in policies]
     try:
         data, beside = _load(source, path, limits)
         found = survey(
@@ -135,7 +140,8 @@ def add(
                 else identities.ensure(identity, label.publisher or "")
             )
             made = work.make(mode, signer, _original(original, limits))
-        remarks = (*_remarks(found, label, langs, with_prompt, signer), *made.remarks)
+        unmet = _unmet(made.facts, rules)
+        remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
         place = (
             destination.with_name(destination.name + files.SIDECAR) if destination and made.sidecar else None
         )
@@ -232,20 +238,23 @@ def _refuse(found: Survey, label: Label, detached: bool, beside: bytes | None) -
         )
 
 
-def _remarks(
-    found: Survey, label: Label, langs: Sequence[str], with_prompt: bool, signer: Identity | None
-) -> Iterator[str]:
+def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | None) -> Iterator[str]:
     if signer and signer.local:
         yield (
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
             "`label identity export`."
         )
-    if missing := [lang for lang in notices.MANDATORY if lang not in langs]:
-        yield f"The notice leaves out {', '.join(missing)}, which policy kz asks for."
     if places := list(dict.fromkeys(persons.prompts(found.fields))):
         yield f"The file's own metadata seems to hold a prompt and is kept ({', '.join(places[:5])}): prompts can be personal."
     if with_prompt and label.prompt:
         yield "The label carries the prompt: prompts can be personal."
+
+
+def _unmet(facts: Sequence[Fact], policies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for policy in policies:
+        for rule in engine.apply(policy, facts):
+            if rule.level == "must" and rule.status in (RuleStatus.FAILS, RuleStatus.UNKNOWN):
+                yield f"{rule.id} ({rule.status}): {rule.messages['en']}"
 
 
 @dataclass(frozen=True)
@@ -257,6 +266,7 @@ class _Made:
     label: Label
     layout: Layout
     marks: tuple[str, ...]
+    facts: tuple[Fact, ...]
     degradations: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -331,7 +341,15 @@ class _Work:
         assert self.found.label
         marks = tuple(m.kind for m in self.found.marks if m.status is Status.PRESENT)
         layout = self.found.layout or Layout("none")
-        return _Made(self.data, self.beside, self.found.label, layout, marks, remarks=tuple(self.remarks))
+        return _Made(
+            self.data,
+            self.beside,
+            self.found.label,
+            layout,
+            marks,
+            self.found.facts,
+            remarks=tuple(self.remarks),
+        )
 
     def make(self, mode: Mode, signer: Identity, original: bytes | None) -> _Made:
         """Notice, metadata, signature, and the read-back."""
@@ -358,7 +376,7 @@ class _Work:
             store = c2pa.sign_detached(out, manifest, signer, parent)
         else:
             out = c2pa.sign(marked, self.medium.info.mime, manifest, signer, parent)
-        self._read_back(painted if drawn else self.data, out, store, layout)
+        facts = self._read_back(painted if drawn else self.data, out, store, layout)
         if drawn:
             self._compare_pixels(painted, layout)
         marks = (
@@ -366,7 +384,9 @@ class _Work:
             *(("xmp",) if Slot.XMP in self.medium.info.slots else ()),
             "sidecar" if self.detached else "c2pa",
         )
-        return _Made(out, store, self.label, layout, marks, tuple(self.degradations), tuple(self.remarks))
+        return _Made(
+            out, store, self.label, layout, marks, facts, tuple(self.degradations), tuple(self.remarks)
+        )
 
     def _say_no_notice(self) -> None:
         kind = self.medium.info.name
@@ -427,8 +447,8 @@ class _Work:
             return Parent(self.data, self.medium.info.mime, self.title, self.beside)
         return None
 
-    def _read_back(self, before: bytes, out: bytes, store: bytes | None, layout: Layout) -> None:
-        """Everything promised is there, and the coded content is what it was before the marks."""
+    def _read_back(self, before: bytes, out: bytes, store: bytes | None, layout: Layout) -> tuple[Fact, ...]:
+        """The facts of the result, once everything promised is there and the coded content is what it was before the marks."""
         again = survey(
             out,
             self.title,
@@ -459,6 +479,7 @@ class _Work:
                     f"the labelled copy did not read back ({what}); nothing was written.",
                     "Please report this with the file's kind and size.",
                 )
+        return again.facts
 
     def _compare_pixels(self, painted: bytes, layout: Layout) -> None:
         if self.medium.info.surface != "raster":

@@ -109,13 +109,22 @@ def _settings(anchors: Anchors = ()) -> dict[str, Any]:
     }
 
 
-@functools.lru_cache(8)
 def _context(anchors: Anchors = ()) -> Any:
+    return _context_of(os.getpid(), anchors)
+
+
+@functools.lru_cache(8)
+def _context_of(process: int, anchors: Anchors) -> Any:
+    """c2pa's objects do not survive a fork: each process makes its own."""
     return _c2pa().Context.from_dict(_settings(anchors))
 
 
-@functools.lru_cache(8)
 def _signer(identity: Identity) -> Any:
+    return _signer_of(os.getpid(), identity)
+
+
+@functools.lru_cache(8)
+def _signer_of(process: int, identity: Identity) -> Any:
     c2pa = _c2pa()
     try:
         info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
