@@ -217,7 +217,7 @@ def test_a_store_is_cut_into_segments_that_repeat_the_box_header() -> None:
     payload = store(150_000)
     out = put(coded(), Slot.C2PA, payload)
     parts = [s for s in parse(out, LIMITS).segments if s.marker == 0xEB]
-    assert [len(s.tile) for s in parts] == [65_537, 65_537, 150_000 - 2 * 65_517 - 8 + 20]
+    assert [len(s.tile) for s in parts] == [64_012, 64_020, 22_020]
     for i, part in enumerate(parts, 1):
         assert part.payload[:16] == b"JP" + struct.pack(">HI", 1, i) + payload[:8]
     assert b"".join(s.payload[16:] for s in parts) == payload[8:]
@@ -282,11 +282,14 @@ def test_stores_of_real_signed_files_are_whole(corpus: Path) -> None:
     assert seen > 20 and longest > 65_536
 
 
-def test_a_signed_file_with_its_own_store_put_again_is_the_same(corpus: Path) -> None:
-    data = (corpus / "c2pa-rs" / "sdk" / "tests" / "fixtures" / "C.jpg").read_bytes()
-    payload = read(data).slots[Slot.C2PA]
-    out = put(data, Slot.C2PA, payload)
-    assert out == data or len(payload) > 60_000
+def test_signed_files_with_their_own_store_put_again_are_the_same(corpus: Path) -> None:
+    seen = 0
+    for path in sorted((corpus / "c2pa-public-testfiles").rglob("*.jpg")):
+        data = path.read_bytes()
+        if payload := read(data).slots.get(Slot.C2PA):
+            assert put(data, Slot.C2PA, payload) == data, path.name
+            seen += 1
+    assert seen > 10
 
 
 # --- walking
@@ -430,8 +433,8 @@ def test_exiftool_finds_packet_and_second_picture(tool: Callable[[str], str], tm
         b"/></x",
         b'><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="Qala"/></rdf:RDF></x',
     )
-    for name in ("multi", "multi-xmp-behind", "everything", "turned-6", "ycck"):
-        data = VARIANTS[name]()
+    for name in ("multi", "everything", "turned-6", "ycck"):
+        data = made.multi(">", app(0xE1, XMP + b"old")) if name == "multi" else VARIANTS[name]()
         path = tmp_path / f"{name}.jpg"
         path.write_bytes(put(data, Slot.XMP, packet))
         command = [exiftool, "-j", "-validate", "-warning", "-a", "-XMP:all", str(path)]
@@ -440,7 +443,7 @@ def test_exiftool_finds_packet_and_second_picture(tool: Callable[[str], str], tm
         assert not any("JPEG" in str(w) or "MPF" in str(w) or "MPImage" in str(w) for w in said.values()), (
             said
         )
-        if name.startswith("multi"):
+        if name == "multi":
             second = subprocess.run([exiftool, "-b", "-MPImage2", str(path)], capture_output=True, check=True)
             assert second.stdout == coded(picture((80, 60)))
 
@@ -600,7 +603,7 @@ def test_without_jpegtran_everything_is_encoded_again_and_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("sys.path", [])  # nor the optional jpeglib
+    monkeypatch.setattr("sys.path", [])  # where the optional jpeglib may be
     data = VARIANTS[name]()
     width, height = surface(data).size
     for band in (False, True):
@@ -620,6 +623,7 @@ def test_without_jpegtran_everything_is_encoded_again_and_said(
 def test_no_jpegtran_from_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script(tmp_path / "jpegtran", f'echo "-drop"; : > {tmp_path}/executed')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [])
     for path in (
         ".",
         "",
@@ -652,6 +656,7 @@ def test_a_jpegtran_that_fails_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str
 ) -> None:
     script(tmp_path / "jpegtran", body)
+    monkeypatch.setattr("sys.path", [])  # where the optional jpeglib may be
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     result, _ = painted(coded(), Box(50, 50, 60, 20))
     assert result.degradations[0].startswith(RECODED)

@@ -203,9 +203,9 @@ def test_painting_changes_only_the_box(module: str, name: str, band: bool) -> No
         for image in (old, new):
             image.paste(0, (box.x, box.y, box.x + box.w, box.y + box.h))
         if exact:
-            assert old.tobytes() == new.crop((0, 0, width, height)).tobytes()
+            assert old.tobytes() == new.crop((0, 0, *old.size)).tobytes()
             continue
-        difference = ImageChops.difference(old, new.crop((0, 0, width, height)))
+        difference = ImageChops.difference(old, new.crop((0, 0, *old.size)))
         if difference.mode == "I;16":
             raise AssertionError("no 16-bit picture may be degraded")
         assert max(ImageStat.Stat(difference).mean) < 6

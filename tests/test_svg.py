@@ -153,7 +153,8 @@ def test_the_digest_is_of_the_drawing() -> None:
     assert (
         digest(C2PA) == digest(put(C2PA)) == digest(put(plain)) == digest("\ufeff" + plain) == digest(plain)
     )
-    assert digest(f"{OPEN[:-1]}/>") == digest(f"{OPEN}</svg>")
+    assert digest(f"{OPEN[:-1]}/>") == digest(f"{OPEN}</svg>") == digest(f"{OPEN}</svg\n>")
+    assert digest(DOCTYPE + plain) == digest(DOCTYPE.replace(" svg", "\nsvg") + plain) != digest(plain)
     for change in (
         plain.replace("#363", "#364"),
         plain + "\n",

@@ -32,7 +32,7 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _RESOURCES, _IPTC = b"Photoshop 3.0\0", 0x0404
 _JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
 _MP_ENTRIES = 0xB002
-_ROOM = 0xFFFF - 2  # bytes that a segment holds
+_BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,11 +232,12 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     match slot:
         case Slot.EXIF:
             old = [s for s in segments if s.exif][:1]
-            new = [_fitting(_EXIF, payload, "EXIF block", "Shorten its texts or leave out its thumbnail.")]
+            new = [_fitting(_EXIF, payload, 65_527, "EXIF block", "Shorten its texts.")]
             leading = [s for s in segments if s.marker == APP0]
         case Slot.XMP:
             old = [s for s in segments if s.xmp]
-            new = [_fitting(_XMP, payload, "XMP packet", "Shorten the longest text in it, e.g. the prompt.")]
+            hint = "Shorten the longest text in it, e.g. the prompt."
+            new = [_fitting(_XMP, payload, 65_502, "XMP packet", hint)]
             leading = [s for s in segments if s.marker == APP0 or s.exif]
         case _:
             old = _store(segments)
@@ -251,8 +252,7 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     return rest[:at] + new + rest[at:]
 
 
-def _fitting(prefix: bytes, payload: bytes, what: str, hint: str) -> Segment:
-    room = _ROOM - len(prefix)
+def _fitting(prefix: bytes, payload: bytes, room: int, what: str, hint: str) -> Segment:
     if len(payload) > room:
         raise UsageError(f"The {what} has {len(payload):,} bytes; JPEG takes {room:,}.", hint)
     return segment(APP1, prefix + payload)
@@ -294,11 +294,12 @@ def _boxed(store: bytes, number: bytes) -> list[Segment]:
         raise UsageError(
             "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
         )
-    head = _header(store)
-    step = _ROOM - 8 - head
+    head = store[: _header(store)]
     return [
-        segment(APP11, _JUMBF + number + i.to_bytes(4, "big") + store[:head] + store[at : at + step])
-        for i, at in enumerate(range(head, len(store), step), 1)
+        segment(
+            APP11, _JUMBF + number + struct.pack(">I", i + 1) + head * (i > 0) + store[at : at + _BOX_ROOM]
+        )
+        for i, at in enumerate(range(0, len(store), _BOX_ROOM))
     ]
 
 

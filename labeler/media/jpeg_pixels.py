@@ -113,10 +113,13 @@ class JpegSurface:
         drawn = turned(plate, self._turn)
         kept = [s for s in self._parsed.segments if s.applied]
         notes: list[str] = []
-        new = self._replaced(drawn, place, picture if band else None, size, notes)
-        if new is None:
-            new = self._recoded(drawn, place, picture, size, notes)
-            kept = [*(s for s in kept if not s.adobe), *(s for s in new.segments if s.adobe)]
+        try:
+            new = self._replaced(drawn, place, picture if band else None, size, notes)
+            if new is None:
+                new = self._recoded(drawn, place, picture, size, notes)
+                kept = [*(s for s in kept if not s.adobe), *(s for s in new.segments if s.adobe)]
+        except MemoryError as e:
+            raise LimitError("There is not enough memory for this picture.", "Make it smaller.") from e
         coded = (s for s in new.segments if not s.applied)
         return Painted(b"".join(rebuilt(self._parsed, [*kept, *coded])), tuple(notes))
 
@@ -161,17 +164,21 @@ class JpegSurface:
             x, y = at.x - place.x, at.y - place.y
             plate = drawn.crop((x, y, x + at.w, y + at.h))
             main, piece = source, self._encoded(plate, model, tables)
-        for tool in (_by_jpegtran, _by_jpeglib):
-            try:
-                new = parse(tool(main, piece, at, _KINDS[frame.marker], self._limits) or b"", self._limits)
-                same = new.frame.size == size and _planes(new) == _planes(self._parsed)
-                if same and _tables(new, self._limits) == tables:
-                    if frame.marker in _PROGRESSIVE and new.frame.marker not in _PROGRESSIVE:
-                        notes.append("the picture is no longer progressive")
-                    return new
-            except (OSError, subprocess.SubprocessError, UnreadableError):
-                continue  # the next way is worse and said to be
-        return None
+        tool = _jpegtran()
+        try:
+            if tool:
+                data = _by_jpegtran(tool, main, piece, at, _KINDS[frame.marker], self._limits)
+            else:
+                data = _by_jpeglib(main, piece, at, self._limits)
+            new = parse(data or b"", self._limits)
+            same = new.frame.size == size and _planes(new) == _planes(self._parsed)
+            if not same or _tables(new, self._limits) != tables:
+                return None
+        except (OSError, subprocess.SubprocessError, UnreadableError):
+            return None  # the caller's next way is worse, and says so
+        if frame.marker in _PROGRESSIVE and new.frame.marker not in _PROGRESSIVE:
+            notes.append("the picture is no longer progressive")
+        return new
 
     def _encoded(self, image: Image.Image, model: str, tables: Sequence[Sequence[int]]) -> bytes:
         """RGB pixels coded with the source's tables and sampling: sequential, a scan for each plane."""
@@ -216,9 +223,9 @@ class JpegSurface:
                 progressive=self._parsed.frame.marker in _PROGRESSIVE,
                 keep_rgb=_model(self._parsed) == "RGB",
             )
-        except (OSError, ValueError, KeyError, MemoryError) as e:
+        except (OSError, ValueError, KeyError) as e:
             raise UnreadableError(f"The picture cannot be encoded again ({e}).", "Convert it to PNG.") from e
-        remedy = "" if _tool() else "; install jpegtran (libjpeg-turbo-progs) for a lossless notice"
+        remedy = "" if _jpegtran() else "; install jpegtran (libjpeg-turbo-progs) for a lossless notice"
         notes[:] = [f"the whole picture was re-encoded with the source's tables{remedy}"]
         return parse(file.getvalue(), self._limits)
 
@@ -277,7 +284,7 @@ def _model(parsed: Parsed) -> str | None:
     return None
 
 
-def _tool() -> str | None:
+def _jpegtran() -> str | None:
     """jpegtran's absolute path, if it can replace blocks; never one in the working directory."""
     folders = (f for f in os.get_exec_path() if os.path.isabs(f) and os.path.isdir(f))
     path = os.pathsep.join(f for f in folders if not os.path.samefile(f, os.curdir))
@@ -304,11 +311,10 @@ def _run(command: Sequence[str], data: bytes, folder: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _by_jpegtran(main: bytes, piece: bytes, at: Box, kind: Sequence[str], limits: Limits) -> bytes | None:
+def _by_jpegtran(
+    tool: str, main: bytes, piece: bytes, at: Box, kind: Sequence[str], limits: Limits
+) -> bytes | None:
     """``piece`` put into ``main``, coded as ``kind``; it reaches over all of ``at``, if need be with its padding."""
-    tool = _tool()
-    if tool is None:
-        return None
     with tempfile.TemporaryDirectory(prefix="tanba-") as folder:
         if parse(piece, limits).frame.size != (at.w, at.h):
             # cells cut off by the picture's edge are dropped at main's edge only: let them be whole
@@ -320,7 +326,7 @@ def _by_jpegtran(main: bytes, piece: bytes, at: Box, kind: Sequence[str], limits
         return _run([tool, "-copy", "none", *kind, *drop], main, folder)
 
 
-def _by_jpeglib(main: bytes, piece: bytes, at: Box, kind: Sequence[str], limits: Limits) -> bytes | None:
+def _by_jpeglib(main: bytes, piece: bytes, at: Box, limits: Limits) -> bytes | None:
     """The same by the optional package, in a process of its own: its libjpeg may end the process it runs in."""
     if importlib.util.find_spec("jpeglib") is None:
         return None

@@ -41,6 +41,8 @@ _TAG = re.compile(rb"<([^\s/>]+)(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _ATTRIBUTE = re.compile(rb"\s([^\s=\"'/>]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _PACKET_BEGIN = re.compile(rb"<\?xpacket\s[^>]*\?>\s*")
 _PACKET_END = re.compile(rb"\s*<\?xpacket\s+end[^>]*\?>")
+# what c2pa-rs does not keep: the byte order mark, white space in end tags and in front of the doctype's name
+_DROPPED = re.compile(rb"<(?:/[^\s<>]+|!DOCTYPE)(\s+)|\A(\xef\xbb\xbf)")
 _REFERENCE = re.compile(rb"&#(\d{3,7});")
 
 _NUMBER = r"([+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?)"
@@ -88,7 +90,7 @@ class _Pass:
         self._child: tuple[int, _Name, str] = 0, ("", ""), ""  # of the root: start, name, id
         self._part: tuple[int, _Name, int] = 0, ("", ""), 0  # of metadata: start, name, fields before it
         self._texts: list[tuple[str, list[str]]] = []  # of the open elements that have text to keep
-        self._packet_seen = False
+        self._gap = 0  # where the space before that part begins
         self._parser = parser = expat.ParserCreate("utf-8", " ")
         parser.namespace_prefixes = parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._doctype
@@ -149,7 +151,7 @@ class _Pass:
 
     def _start_child(self, name: str, attributes: dict[str, str]) -> None:
         at, (space, local) = self._parser.CurrentByteIndex, _split(name)
-        self._child = at, (space, local), attributes.get("id", "")
+        self._child, self._gap = (at, (space, local), attributes.get("id", "")), at
         if space == _SVG and local in _TEXTS:
             self._texts.append((local, []))
             self._parser.CharacterDataHandler = self._characters
@@ -173,14 +175,14 @@ class _Pass:
             self._keep_text("svg:metadata")
             if self._depth == 2:
                 self._end_part()
+                self._gap = self._parser.CurrentByteIndex
 
     def _end_part(self) -> None:
         """Takes the packet and the manifest store, which are slots, out of the fields."""
         start, name, before = self._part
-        if not self._packet_seen and (name == _XMPMETA or (name == _RDF and self._child[2] == _XMP_ID)):
-            self._packet_seen = True
+        if not self.packet and (name == _XMPMETA or (name == _RDF and self._child[2] == _XMP_ID)):
             element = self._element(start)
-            wrapper = self.text.rfind(b"<?xpacket", self._child[0], start)
+            wrapper = self.text.rfind(b"<?xpacket", self._gap, start)
             begins = wrapper >= 0 and _PACKET_BEGIN.fullmatch(self.text, wrapper, start)
             ends = _PACKET_END.match(self.text, element.end)
             span = wrapper if begins else start, ends.end() if ends else element.end
@@ -269,7 +271,7 @@ class _Svg:
 
     def digest(self) -> Digest:
         """Without what metadata and signatures bring along: our slots and what encloses nothing else."""
-        cuts = [(0, 3)] if self.text.startswith(b"\xef\xbb\xbf") else []  # c2pa-rs drops the BOM
+        cuts = [match.span(match.lastindex or 1) for match in _DROPPED.finditer(self.text)]
         at = self.text.find(_C2PA_PREFIX, self.root.start, self.root.inner)
         if at >= 0:
             cuts.append((at, at + len(_C2PA_PREFIX)))

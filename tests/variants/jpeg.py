@@ -133,9 +133,11 @@ def xmp_behind_icc(copies: int = 1) -> bytes:
     return data[:at] + app(0xE1, XMP + PACKET) * copies + app(0xE1, extended) + data[at:]
 
 
-def multi(order: str = "<", *behind: bytes, exif: int = 1) -> bytes:
-    """A multi-picture file: an index in APP2, and a second and third picture behind the first."""
+def multi(order: str = "<", *behind: bytes, exif: int = 1, same: bool = False) -> bytes:
+    """A multi-picture file: an index in APP2, and two pictures behind the first, of the same size or smaller."""
     second, third = coded(picture((80, 60))), coded(picture((64, 48)).convert("L"))
+    if same:
+        second, third = turned(exif, quality=25), turned(exif, quality=15)
     first = turned(exif)
     at = first.index(b"\xff\xdb")
     tile = 4 + 4 + 8 + 2 + 3 * 12 + 4 + 48
@@ -202,8 +204,8 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "two-xmp": lambda: xmp_behind_icc(2),
     "xmp": lambda: after_jfif(coded(icc_profile=profile()), app(0xE1, XMP + PACKET)),
     "no-jfif": lambda: b"\xff\xd8" + coded()[20:],
-    "multi": multi,
-    "multi-xmp-behind": lambda: multi(">", app(0xE1, XMP + PACKET), exif=6),
+    "multi": lambda: multi(same=True),
+    "multi-xmp-behind": lambda: multi(">", app(0xE1, XMP + PACKET), exif=6, same=True),
     "trailing": lambda: coded() + b"\0\0SEFT" + coded(picture((64, 48)))[:999],
     "fill-bytes": filled,
     "between-scans": commented_between_scans,

@@ -94,7 +94,7 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "prefixed": lambda: (
         b'<?xml version="1.0"?><s:svg xmlns:s="http://www.w3.org/2000/svg" width="9" height="8"><s:g/></s:svg>'
     ),
-    "self-closing": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" />\n',
+    "self-closing": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 120" />\n',
     "xmp": lambda: f"{OPEN}<title/><metadata>\n {PACKET}\n <other/></metadata>\n{DRAWING}</svg>".encode(),
     "xmp-bare": lambda: (
         f"{OPEN}<metadata>{PACKET.split('>', 1)[1].rsplit('<', 1)[0].strip()}</metadata></svg>".encode()

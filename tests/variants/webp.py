@@ -10,7 +10,11 @@ from typing import Any
 from PIL import Image, ImageCms, ImageDraw
 
 SIZE = (150, 121)
-PACKET = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="Steppe"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
 
 
 def tiff(orientation: int = 1, software: bytes = b"Steppe 1\0") -> bytes:

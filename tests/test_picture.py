@@ -1,0 +1,143 @@
+"""Pictures that are only read: what they are taken for, what is found in them, and files made to hurt."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from variants.picture import SIZE, VARIANTS, saved
+from variants.svg import VARIANTS as SVG
+from variants.webp import PACKET
+from variants.webp import VARIANTS as WEBP
+
+from labeler.errors import LimitError, UnreadableError, UnsupportedError, UsageError
+from labeler.media import Content, Limits, Slot, identify
+from labeler.media.picture import MEDIUM, _kind
+
+LIMITS = Limits()
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n0 0 9 9 rectfill\nshowpage\n%%EOF\n"
+
+
+def read(data: bytes, limits: Limits = LIMITS) -> Content:
+    return MEDIUM.read(io.BytesIO(data), limits)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_table_of_magics_agrees_with_pillow(name: str) -> None:
+    data = VARIANTS[name]()
+    with Image.open(io.BytesIO(data)) as image:
+        assert _kind(data[:4096]) == image.format
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"BMW cars are listed here, one a line", b"BM", b"P5 is a programme", b"P6", b"GIF88a", b"II*", EPS,
+     b"%PDF-1.7\n", b"\xd7\xcd\xc6\x9a\0\0", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x18ftypmp42\0\0\0\0isomavif",
+     b"\0\0\x01\0\0\0", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"<svg/>"],
+)  # fmt: skip
+def test_what_is_no_picture(head: bytes) -> None:
+    assert MEDIUM.accept(head, "a.bmp") == 0
+    with pytest.raises(UnreadableError):
+        read(head)
+
+
+def test_a_picture_with_a_medium_of_its_own_goes_there() -> None:
+    for data in (*(make() for make in WEBP.values()), *(make() for make in SVG.values())):
+        assert identify(io.BytesIO(data)) is not MEDIUM
+    assert identify(io.BytesIO(VARIANTS["gif"]()), "a.svg") is MEDIUM
+
+
+def test_no_interpreter_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gs", "gswin32c", "gswin64c"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(UnsupportedError):
+        identify(io.BytesIO(EPS), "a.eps")
+    with pytest.raises(UnreadableError):
+        read(EPS)
+    assert not (tmp_path / "started").exists()
+
+
+def found(name: str) -> list[tuple[str, str, bytes]]:
+    return [(f.where, f.key, f.value.rstrip(b"\0")) for f in read(VARIANTS[name]()).fields]
+
+
+def test_fields_slots_and_size() -> None:
+    assert found("gif") == [("picture:info", "comment", "Дала".encode())]
+    assert ("exif:IFD0", "Software", b"Steppe 1") in found("tiff")
+    assert ("exif:IFD0", "Software", b"Steppe 1") in found("avif")
+    content = read(VARIANTS["avif"]())
+    assert content.slots[Slot.XMP] == PACKET
+    assert content.slots[Slot.EXIF][:4] in (b"II*\0", b"MM\0*")
+    for name in ("avif", "tiff-turned"):
+        assert read(VARIANTS[name]()).size == SIZE[::-1], name
+    assert read(VARIANTS["tiff"]()).size == SIZE
+    assert read(VARIANTS["ico"]()).size == (64, 48)
+
+
+def test_every_page_is_decoded() -> None:
+    pages = saved("TIFF", "L", 3)
+    assert read(pages).size == SIZE
+    with pytest.raises(UnreadableError):
+        read(pages[: -SIZE[0] * SIZE[1] // 2])
+
+
+def test_nothing_can_be_put_and_a_copy_is_a_copy() -> None:
+    data = VARIANTS["gif"]()
+    src, out = io.BytesIO(b"??" + data), io.BytesIO()
+    src.seek(2)
+    MEDIUM.splice(src, out, {})
+    assert out.getvalue() == data and src.tell() == 2
+    with pytest.raises(UsageError, match="sidecar"):
+        MEDIUM.splice(src, io.BytesIO(), {Slot.XMP: b"<x/>"})
+
+
+# behind each frame, and behind each control block between two of them, the next block may begin or the file end
+@pytest.mark.parametrize(("name", "ends"), [("gif", 1), ("gif-animated", 3 + 2)])
+def test_every_cut_of_a_gif_is_noticed(name: str, ends: int) -> None:
+    data, whole = VARIANTS[name](), 0
+    for end in range(len(data)):
+        with pytest.raises(UnreadableError):
+            read(data[:end])
+        try:
+            read(data[:end] + b";")
+            whole += 1
+        except UnreadableError:
+            continue
+    assert whole == ends
+
+
+def test_sizes_that_lie() -> None:
+    ico = VARIANTS["ico"]()
+    for at in (14, 18):
+        for claim in (len(ico), 1 << 31, (1 << 32) - 1):
+            with pytest.raises(UnreadableError):
+                read(ico[:at] + struct.pack("<I", claim) + ico[at + 4 :])
+    bmp = VARIANTS["bmp"]()
+    for claim in (91, 9999, -9999, (1 << 31) - 1, -(1 << 31)):
+        with pytest.raises(UnreadableError):
+            read(bmp[:22] + struct.pack("<i", claim) + bmp[26:])
+
+
+def test_bombs_are_stopped_before_pixels_are_decoded() -> None:
+    bmp, gif = VARIANTS["bmp"](), VARIANTS["gif"]()
+    for bomb in (
+        bmp[:18] + struct.pack("<ii", 50_000, 50_000) + bmp[26:],
+        gif[:6] + b"\xff\xff\xff\xff" + gif[10:],
+        b"P6 99999 99999 255 ",
+        b"P5\n1000000000 1\n255\n",
+    ):
+        with pytest.raises(LimitError):
+            read(bomb)
+    with pytest.raises(LimitError):
+        read(VARIANTS["gif-animated"](), Limits(max_frames=2))
+    with pytest.raises(LimitError):
+        read(VARIANTS["avif-animated"](), Limits(max_frames=2))
+    with pytest.raises(LimitError):
+        read(gif, Limits(max_pixels=SIZE[0] * SIZE[1] - 1))
+    with pytest.raises(LimitError):
+        read(gif, Limits(max_bytes=99))
