@@ -12,6 +12,7 @@ import binascii
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
@@ -190,14 +191,10 @@ class _Pass:
                 self.packet = span
                 del self.fields[before:]
         elif not self.manifest and name == _MANIFEST:
-            element = self._element(start)
-            try:
-                self.store = base64.b64decode(
-                    b"".join(self.text[element.inner : element.close].split()), validate=True
-                )
-            except binascii.Error:
-                return
-            self.manifest = element
+            self.manifest = self._element(start)
+            self.store = b"".join(self.text[self.manifest.inner : self.manifest.close].split())
+            with suppress(binascii.Error):  # a store that is broken is still a store, not none
+                self.store = base64.b64decode(self.store, validate=True)
             del self.fields[before:]
 
     def _keep_text(self, where: str) -> None:
