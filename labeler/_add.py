@@ -405,9 +405,7 @@ class _Work:
         words = notices.words(self.label, "image", self.langs)
         surface = self.medium.surface(io.BytesIO(self.data), self.limits)
         if standing and isinstance(surface, RasterSurface):
-            from labeler.surfaces import raster
-
-            standing = raster.at_size(standing, surface.size)
+            standing = standing.at(surface.size)
         if standing and standing.langs == self.langs and self._says(standing):
             return self.data, standing, False
         painted, layout = _draw(surface, words, mode, standing)
@@ -466,6 +464,10 @@ class _Work:
         noticed = layout.mode == "none" or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
         for held, what in (
             (again.content.essence == essence, "the coded content changed"),
+            (
+                again.content.trailing == self.found.content.trailing,
+                "bytes after the container's end were lost",
+            ),
             (signed, "the signature does not validate"),
             (again.label == self.label, "the label does not read back"),
             (noticed, "the notice does not read back from the pixels"),

@@ -22,8 +22,9 @@ from labeler.marks import xmp
 from labeler.media.base import Content, Field, Limits, Medium, RasterSurface, Slot, VectorSurface
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
+from labeler.signing import trust as lists
 from labeler.signing.trust import Anchors
-from labeler.surfaces.layout import MIN_CONTRAST, Layout
+from labeler.surfaces.layout import Layout, Seen
 
 SCHEMA_VERSION = 1
 Depth = Literal["fast", "default"]
@@ -162,7 +163,7 @@ def survey(
     medium = media.identify(src, name)
     content = medium.read(src, limits, essence=essence)
     facts = [Fact("container.parsed", Level.SUCCESS, None, medium.info.name)]
-    if content.trailing:
+    if data[len(data) - content.trailing :].strip():
         where = f"{content.trailing} bytes after the container's end were not looked at"
         facts.append(Fact("container.trailing", Level.INFORMATIONAL, None, where))
     readings, packet, fields = _read_marks(data, medium, content, sidecar, anchors)
@@ -251,30 +252,28 @@ def _notice(
         )
     words = notices.words(label, "image", claim.langs)[claim.tier]
     surface = medium.surface(src, limits)
-    contrast = 21.0
+    seen = Seen()
     if isinstance(surface, RasterSurface):
         from labeler.surfaces import raster
 
-        langs, contrast = raster.recognise(surface, claim, words)
+        seen = raster.recognise(surface, claim, words)
     elif isinstance(surface, VectorSurface):
         from labeler.surfaces import vector
 
-        langs = vector.recognise(surface, claim, words)
-    else:
-        langs = ()
-    if not langs:
+        seen = vector.recognise(surface, claim, words)
+    if not seen.langs:
         fact = Fact(
             "notice.mismatch", Level.FAILURE, "notice", "the words that the label claims are not there"
         )
         return Mark("notice", Status.INVALID), (fact,)
-    facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in langs]
-    if claim.legible and contrast >= MIN_CONTRAST:
-        facts.append(Fact("notice.legible", Level.SUCCESS, "notice", f"contrast {contrast:.1f}:1"))
-    else:
-        facts.append(
-            Fact("notice.illegible", Level.FAILURE, "notice", f"em {claim.em:g}, contrast {contrast:.1f}:1")
-        )
-    return Mark("notice", Status.PRESENT, {"langs": list(langs), "mode": claim.mode}), tuple(facts)
+    facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in seen.langs]
+    measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
+    facts.append(
+        Fact("notice.legible", Level.SUCCESS, "notice", measured)
+        if seen.legible
+        else Fact("notice.illegible", Level.FAILURE, "notice", measured)
+    )
+    return Mark("notice", Status.PRESENT, {"langs": list(seen.langs), "mode": claim.mode}), tuple(facts)
 
 
 def _complete(marks: list[Mark]) -> tuple[Mark, ...]:
@@ -306,11 +305,7 @@ def verify(
         ConfigError: an unknown policy, or unusable trust anchors.
     """
     loaded = [engine.load(p) for p in policies]
-
-    def anchors() -> Anchors:
-        from labeler.signing import trust as lists
-
-        return lists.anchors(map(Path, trust))
+    named = lists.from_files(map(Path, trust))
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
     digest = None
@@ -318,7 +313,14 @@ def verify(
     try:
         data, beside = _load(source, limits)
         digest = _digest(data)
-        found = survey(data, path, sidecar=sidecar or beside, anchors=anchors, depth=depth, limits=limits)
+        found = survey(
+            data,
+            path,
+            sidecar=sidecar or beside,
+            anchors=lambda: (*lists.own_anchors(), *named),
+            depth=depth,
+            limits=limits,
+        )
     except UnreadableError as e:
         code = "container.limit" if isinstance(e, LimitError) else "container.unreadable"
         return Report(
@@ -385,7 +387,7 @@ def _not_checked(found: Survey, depth: Depth) -> Iterator[str]:
     yield "captions beside the file"
     if depth == "fast":
         yield "the visible notice (depth fast)"
-    if found.content.trailing:
+    if any(f.code == "container.trailing" for f in found.facts):
         yield f"{found.content.trailing} bytes after the container's end"
     if any(f.code == "c2pa.remote" for f in found.facts):
         yield "a manifest that is stored elsewhere"

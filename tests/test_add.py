@@ -478,3 +478,55 @@ def test_the_original_of_a_modified_picture_is_its_parent() -> None:
     _, store = c2pa_reader(data, "image/png")
     ingredient = store["manifests"][store["active_manifest"]]["ingredients"][0]
     assert ingredient["format"] == "image/jpeg" and ingredient["relationship"] == "parentOf"
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        'viewBox="0 0 9 9"',
+        'viewBox="-50 -50 1e5 7e4"',
+        'viewBox="0 0 3 2" width="21cm"',
+        'width="700" height="300"',
+    ],
+)
+@pytest.mark.parametrize("mode", ["plate", "band"])
+def test_svg_in_any_unit(size: str, mode: Any) -> None:
+    data = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><path d="M0 0H9V9z"/></svg>'.encode()
+    once = labeler.add(data, None, label(), notice=mode)
+    assert labeler.verify(once.data).verdict == "labelled"
+    twice = labeler.add(once.data, None, label(imitates=(Imitates.APPEARANCE,)), notice=mode)
+    assert labeler.verify(twice.data).verdict == "labelled" and twice.data.count(b'id="tanba-notice"') == 1
+
+
+@pytest.mark.parametrize("hide", [
+    b"<style>#tanba-notice{display:none}</style>",
+    b'<rect width="800" height="600"/>',
+    b'<g opacity="0">',
+])  # fmt: skip
+def test_a_hidden_svg_notice_is_not_recognised(hide: bytes) -> None:
+    made = labeler.add(encode("svg"), None, label(), sidecar=True).data
+    if hide.startswith(b"<style"):
+        # inline !important outranks it: the notice still shows, and is still recognised
+        hidden = made.replace(b"<rect", hide + b"<rect", 1)
+        assert rules(labeler.verify(hidden))["kz.notice"] == "holds"
+        return
+    if hide.startswith(b"<g"):
+        start = made.index(b'<g xmlns="http://www.w3.org/2000/svg" id="tanba-notice"')
+        hidden = made[:start] + hide + made[start:].replace(b"</svg>", b"</g></svg>")
+    else:
+        hidden = made.replace(b"</svg>", hide + b"</svg>")
+    assert rules(labeler.verify(hidden))["kz.notice"] == "fails"
+
+
+def test_a_picture_scaled_below_legibility_is_told() -> None:
+    first = labeler.add(encode("png", 640, 480), None, label())
+    small = io.BytesIO()
+    Image.open(io.BytesIO(first.data)).convert("RGB").resize((400, 300), Image.Resampling.LANCZOS).save(
+        small, "PNG"
+    )
+    out = io.BytesIO()
+    identify(io.BytesIO(small.getvalue())).splice(
+        io.BytesIO(small.getvalue()), out, {Slot.XMP: slots(first.data)[Slot.XMP]}
+    )
+    found = rules(labeler.verify(out.getvalue()))
+    assert found["kz.notice"] == "holds" and found["kz.notice.legible"] == "fails"

@@ -74,8 +74,8 @@ def test_unusable_anchors_are_a_typed_error(bad: bytes | None, tmp_path: Path) -
     pem = tmp_path / "x.pem"
     if bad is not None:
         pem.write_bytes(bad)
-    with pytest.raises(ConfigError, match="x.pem"):
-        trust.anchors([pem])
+    with pytest.raises(ConfigError, match=r"x\.pem"):
+        trust.from_files([pem])
 
 
 def test_names_stay_in_their_folder() -> None:
@@ -144,7 +144,7 @@ def test_identities_of_others_sign(make: object, name: str, tmp_path: Path) -> N
 
 
 def test_unusable_keys_are_explained(tmp_path: Path) -> None:
-    weak = issue(rsa.generate_private_key(65537, 1024), tmp_path)  # noqa: S505
+    weak = issue(rsa.generate_private_key(65537, 1024), tmp_path)
     with pytest.raises(IdentityError, match="kind that C2PA does not allow"):
         identity.from_files(*weak)
     strange = issue(ec.generate_private_key(ec.SECP256K1()), tmp_path)
@@ -156,7 +156,7 @@ def test_unusable_keys_are_explained(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(b"nonsense")
     with pytest.raises(IdentityError, match="cannot be read"):
         identity.from_files(tmp_path / "chain.pem", tmp_path / "key.pem")
-    with pytest.raises(IdentityError, match="nowhere.pem"):
+    with pytest.raises(IdentityError, match=r"nowhere\.pem"):
         identity.from_files(tmp_path / "nowhere.pem", tmp_path / "key.pem")
 
 

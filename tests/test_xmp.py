@@ -78,6 +78,14 @@ def test_a_changed_label_replaces_only_ours() -> None:
     assert read.values("tanba:Notice") == ("б", "б") and second.count(b"tanba:Record>") == 2
 
 
+def test_an_empty_packet_is_opened() -> None:
+    for rdf in (f"<rdf:RDF {RDF}/>", f"<rdf:RDF {RDF} />", f"<rdf:RDF {RDF}></rdf:RDF>"):
+        packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{rdf}</x:xmpmeta>'.encode()
+        made, _ = xmp.write(packet, label(), NOTICES, {"n": 1})
+        assert xmp.record(xmp.parse(made)) == {"n": 1}
+        assert xmp.write(made, label(), NOTICES, {"n": 1})[0] == made
+
+
 def test_a_caption_of_others_is_kept() -> None:
     body = (
         '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'

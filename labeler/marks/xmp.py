@@ -97,6 +97,7 @@ class _Reader:
         self.about: str | None = None
         self.end = -1
         self.own: tuple[int, int] | None = None
+        self.opened: bytes | None = None  # the packet with a self-closing ``<rdf:RDF/>`` opened
         self._open: _Open | None = None
         self._depth_of_property = 0
         self._text: list[str] = []
@@ -126,6 +127,10 @@ class _Reader:
         if len(self.stack) > _MAX_DEPTH or self.count > _MAX_ELEMENTS:
             raise LimitError("The XMP packet is nested too deep or has too many elements.")
         self._text.clear()
+        if tag == "rdf:RDF" and self.data[(end := _tag_end(self.data, at)) - 2 : end] == b"/>":
+            name_end = next(i for i in range(at, end) if self.data[i] in b" \t\r\n/")
+            close = b"></" + self.data[at + 1 : name_end] + b">"
+            self.opened = self.data[: end - 2] + close + self.data[end:]
         if self._open:
             self._lang = next((v for k, v in attrs.items() if k.startswith(XML + " lang")), "")
             for key, value in attrs.items():
@@ -226,6 +231,8 @@ def parse(packet: bytes) -> Packet:
         reader.parser.Parse(data, True)
     except expat.ExpatError as e:
         raise UnreadableError(f"The XMP packet is not well-formed XML ({e}).") from e
+    if reader.opened:
+        return parse(reader.opened)
     if reader.end < 0:
         raise UnreadableError("The XMP packet holds no RDF.")
     return Packet(data, tuple(reader.found), reader.about or "", reader.end, reader.own)

@@ -18,24 +18,23 @@ def own_anchors() -> Anchors:
     return ((OWN, pem),) if pem else ()
 
 
-def anchors(files: Iterable[Path]) -> Anchors:
-    """The machine's own list, and one list for each PEM file, named after it.
+def from_files(files: Iterable[Path]) -> Anchors:
+    """One list for each PEM file, named after it.
 
     Raises:
         ConfigError: a file cannot be read or holds no certificate.
     """
+    return tuple((file.name, _pem(file)) for file in files)
+
+
+def _pem(file: Path) -> bytes:
     from cryptography import x509
 
-    lists = [*own_anchors()]
-    for file in files:
-        try:
-            data = file.read_bytes()
-            x509.load_pem_x509_certificates(data)
-        except OSError as e:
-            raise ConfigError(
-                f"The trust anchors {file} cannot be read ({e.strerror}).", "Check --trust."
-            ) from e
-        except ValueError as e:
-            raise ConfigError(f"{file} holds no PEM certificates.", "Pass a PEM file to --trust.") from e
-        lists.append((file.name, data))
-    return tuple(lists)
+    try:
+        data = file.read_bytes()
+        x509.load_pem_x509_certificates(data)
+    except OSError as e:
+        raise ConfigError(f"The trust anchors {file} cannot be read ({e.strerror}).", "Check --trust.") from e
+    except ValueError as e:
+        raise ConfigError(f"{file} holds no PEM certificates.", "Pass a PEM file to --trust.") from e
+    return data

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from labeler.errors import NoticeError
@@ -40,8 +40,8 @@ _NOWHERE = Box(0, 0, 0, 0)
 class Layout:
     """A notice as it was placed: what the record says and what the verifier renders again.
 
-    ``size`` is the picture with the notice in it and ``box`` its place, both as displayed; ``em`` the type size
-    in the same unit; ``rows`` the lines of each language.
+    ``size`` is the picture with the notice in it and ``box`` its place, both as displayed, in px; ``em`` the type
+    size, px; ``rows`` the lines of each language.
     """
 
     mode: Mode
@@ -97,7 +97,7 @@ class Layout:
     def min_em(self) -> float:
         """The smallest legible type in a picture of this size; a band's own height does not count."""
         height = self.size[1] - (self.box.h if self.mode == "band" else 0)
-        return EM_SHARE * min(self.size[0], height)
+        return max(MIN_EM, EM_SHARE * min(self.size[0], height))
 
     @property
     def legible(self) -> bool:
@@ -108,6 +108,29 @@ class Layout:
         # a container's grid may widen the box by less than one of its 16 px blocks on each side
         small = (b.w - 32) * (b.h - 32) <= share * width * height
         return inside and small and self.em >= self.min_em * 0.999 and b.h >= block_height(self) * 0.999
+
+    def at(self, size: tuple[float, float]) -> Layout | None:
+        """The same notice in the picture scaled to another size; None if its proportions are others."""
+        scale = size[0] / self.size[0]
+        if abs(size[1] / self.size[1] / scale - 1) > 0.02:
+            return None
+        b = self.box
+        box = b if scale == 1 else Box(*(round(v * scale) for v in (b.x, b.y, b.w, b.h)))
+        return replace(self, em=self.em * scale, box=box, size=size)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A notice that was looked for: the languages found, where, and the lowest contrast measured (1 to 21)."""
+
+    langs: tuple[str, ...] = ()
+    layout: Layout | None = None
+    contrast: float = 1
+
+    @property
+    def legible(self) -> bool:
+        """Nothing makes it hard to perceive."""
+        return self.layout is not None and self.layout.legible and self.contrast >= MIN_CONTRAST
 
 
 def wrap(text: str, rows: int, measure: Measure) -> list[str]:
@@ -165,14 +188,13 @@ def arrange(
     mode: Mode,
     measure: Measure,
     *,
-    px: float = 1,
     cover: Box | None = None,
     fit: Callable[[Box], Box] = lambda box: box,
 ) -> Layout:
     """The longest tier that fits at the smallest legible size, at the lower left edge, or as a band below.
 
-    ``px`` is the number of user units of one CSS pixel; ``cover`` an older notice that must vanish under this one;
-    ``fit`` widens a box to what the container can replace.
+    ``cover`` is an older notice that must vanish under this one; ``fit`` widens a box to what the container can
+    replace.
 
     Raises:
         NoticeError: nothing fits.
@@ -181,10 +203,8 @@ def arrange(
     # below a JPEG the band may begin a few rows later, and then the picture counts as that much taller
     shown = fit(Box(0, math.ceil(height), math.floor(width), 1)).y if mode == "band" else height
     short = min(width, shown)
-    em: float = max(MIN_EM * px, EM_SHARE * short)
-    margin = max(4 * px, _MARGIN * short)
-    if px == 1:
-        em, margin = math.ceil(em), math.ceil(margin)
+    em = math.ceil(max(MIN_EM, EM_SHARE * short))
+    margin = math.ceil(max(4, _MARGIN * short))
     for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), TIERS):
         langs = tuple(words[tier])
         for rows in range(1, _MAX_ROWS + 1):
@@ -196,12 +216,12 @@ def arrange(
                     box = fit(Box(0, math.ceil(height), math.floor(width), h))
                     return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
             elif w <= width - 2 * margin and h <= height - 2 * margin and w * h <= MAX_SHARE * width * height:
-                box = Box(math.floor(margin), math.floor(height - margin - h), w, h)
+                box = Box(margin, math.floor(height - margin - h), w, h)
                 return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
     way_out = "Show it beside the picture and pass --notice none."
     if mode == "plate":
         with contextlib.suppress(NoticeError):
-            arrange(size, words, "band", measure, px=px)
+            arrange(size, words, "band", measure)
             way_out = "Pass --notice band to add it below the picture."
     raise NoticeError(f"no notice fits legibly into {width:g} x {height:g}.", way_out)
 

@@ -15,7 +15,7 @@ from labeler.errors import UnreadableError
 from labeler.media.base import Box, Limits, Painted, RasterSurface
 from labeler.media.pixels import open_picture
 from labeler.notices import Tier
-from labeler.surfaces.layout import Layout, Mode, arrange, baseline_tops, lines
+from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
 _LIKENESS = 0.75  # correlation with the expected words; other words of the same shape reach 0.3
 _lock = threading.Lock()
@@ -72,43 +72,29 @@ def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[
     return Image.merge("RGB", (plate, plate, plate)), boxes
 
 
-def at_size(claim: Layout, size: tuple[float, float]) -> Layout | None:
-    """The claim in a picture of another size, when the picture was scaled as a whole."""
-    scale = size[0] / claim.size[0]
-    if size == claim.size:
-        return claim
-    if abs(size[1] / claim.size[1] / scale - 1) > 0.02:
-        return None
-    b = claim.box
-    box = Box(*(round(v * scale) for v in (b.x, b.y, b.w, b.h)))
-    return replace(claim, em=claim.em * scale, box=box, size=size)
-
-
-def recognise(
-    surface: RasterSurface, claim: Layout, words: Mapping[str, str]
-) -> tuple[tuple[str, ...], float]:
-    """The languages whose words really stand in every frame, and the lowest contrast measured (1 to 21).
+def recognise(surface: RasterSurface, claim: Layout, words: Mapping[str, str]) -> Seen:
+    """The languages whose words really stand in every frame.
 
     The claim is not trusted: it only says where to look. A picture scaled as a whole is compared at its scale.
 
     Raises:
         UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
     """
-    there = at_size(claim, surface.size)
+    there = claim.at(surface.size)
     if there is None or not _inside(there.box, surface.size):
-        return (), 1.0
+        return Seen()
     plate, boxes = render(claim, words)
     expected = plate.convert("L")
     found, contrast = set(claim.langs), 21.0
     for region in surface.regions(there.box):
-        seen = region if there is claim else region.resize(plate.size, Image.Resampling.BICUBIC)
+        seen = region if region.size == plate.size else region.resize(plate.size, Image.Resampling.BICUBIC)
         for lang, parts in zip(claim.langs, boxes, strict=True):
             likeness, ratio = zip(*(_compare(seen, expected, part) for part in parts), strict=True)
             if min(likeness) < _LIKENESS:
                 found.discard(lang)
             else:
                 contrast = min(contrast, *ratio)
-    return tuple(lang for lang in claim.langs if lang in found), contrast
+    return Seen(tuple(lang for lang in claim.langs if lang in found), there, contrast)
 
 
 def _inside(box: Box, size: tuple[int, int]) -> bool:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 from labeler.media.base import Painted, VectorSurface
 from labeler.notices import Tier
-from labeler.surfaces.layout import Layout, Mode, arrange, baseline_tops, lines
+from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
 ID = "tanba-notice"
 # inline !important outranks every style sheet and animation that could hide the notice
@@ -45,29 +45,29 @@ def draw(
     Raises:
         NoticeError: nothing fits. UnreadableError: the document cannot be parsed.
     """
-    x, y, width, height = surface.view
-    band = old.box.h if old and old.mode == "band" else 0
+    css, (x, y, width, height) = _css(surface), surface.view
+    band = old.box.h / old.size[1] * height if old and old.mode == "band" else 0
     mode = "band" if band else mode
-    layout = arrange((width, height - band), words, mode, measure, px=_px(surface))
-    grow = layout.box.h - band if mode == "band" else 0
-    return surface.insert(element(layout, words[layout.tier], (x, y)), grow=grow), layout
+    layout = arrange((width * css, (height - band) * css), words, mode, measure)
+    grow = layout.size[1] / css - height if mode == "band" else 0
+    return surface.insert(element(layout, words[layout.tier], (x, y), css), grow=grow), layout
 
 
-def _px(surface: VectorSurface) -> float:
-    """User units of one CSS px; where the page decides, a picture 320 px wide must still be legible."""
-    return 1 / surface.scale if surface.scale else max(surface.view[2:]) / 320
+def _css(surface: VectorSurface) -> float:
+    """CSS px of one user unit; where the page decides, the notice must be legible in a picture 320 px wide."""
+    return surface.scale or 320 / surface.view[2]
 
 
-def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float]) -> str:
-    """The notice as one SVG element; the same layout gives the same characters."""
+def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float], css: float) -> str:
+    """The notice as one SVG element in user units, ``css`` px each; the same layout gives the same characters."""
     b = layout.box
-    x, y = origin[0] + b.x, origin[1] + b.y
+    x, y = origin[0] + b.x / css, origin[1] + b.y / css
     left, tops = baseline_tops(layout, blocks := lines(layout, words, measure))
-    unit = layout.em / _outlines()["units"]
+    unit = layout.em / _outlines()["units"] / css
     paths = []
     for block, ys in zip(blocks, tops, strict=True):
         for text, top in zip(block, ys, strict=True):
-            pen_x, baseline = x + left, y + top + _ASCENT * layout.em
+            pen_x, baseline = x + left / css, y + (top + _ASCENT * layout.em) / css
             for c in text:
                 width, commands = _outlines()["glyphs"][c]
                 if commands:
@@ -78,25 +78,17 @@ def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float
     white = _FILL.format("#fff").replace("transform:none!important;", "")
     return (
         f'<g xmlns="http://www.w3.org/2000/svg" id="{ID}" role="img" aria-label={said} style="{_SEEN}">'
-        f'<rect x="{x:.6g}" y="{y:.6g}" width="{b.w:.6g}" height="{b.h:.6g}" style="{_FILL.format("#000")}"/>'
+        f'<rect x="{x:.6g}" y="{y:.6g}" width="{b.w / css:.6g}" height="{b.h / css:.6g}" style="{_FILL.format("#000")}"/>'
         f'<g style="{white}">{"".join(paths)}</g></g>'
     )
 
 
-def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -> tuple[str, ...]:
-    """The languages of the notice when it stands exactly as claimed, is painted last and lies in the view."""
-    found = surface.inserted()
-    view = surface.view
-    b = claim.box
-    inside = b.x + b.w <= view[2] * 1.001 and b.y + b.h <= view[3] * 1.001
-    if (
-        not found
-        or not found[1]
-        or not inside
-        or any(c not in _outlines()["glyphs"] for w in words.values() for c in w)
-    ):
-        return ()
-    same_view = (
-        abs(view[2] - claim.size[0]) <= 0.001 * view[2] and abs(view[3] - claim.size[1]) <= 0.001 * view[3]
-    )
-    return claim.langs if same_view and found[0] == element(claim, words, view[:2]) else ()
+def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -> Seen:
+    """The languages of the notice when it stands exactly as claimed and nothing is painted after it."""
+    found, view = surface.inserted(), surface.view
+    there = claim.at((view[2] * _css(surface), view[3] * _css(surface)))
+    drawable = all(c in _outlines()["glyphs"] for text in words.values() for c in text)
+    if not found or not found[1] or not drawable or there is None:
+        return Seen()
+    expected = element(claim, words, view[:2], claim.size[0] / view[2])
+    return Seen(claim.langs, there, 21) if found[0] == expected else Seen()
