@@ -104,7 +104,7 @@ class Layout:
         """Large enough, not too large, inside the frame, with room for its own lines."""
         b, (width, height) = self.box, self.size
         share = 0.5 if self.mode == "band" else MAX_SHARE
-        inside = b.x + b.w <= width and b.y + b.h <= height
+        inside = b.x + b.w < width + 0.5 and b.y + b.h < height + 0.5  # vectors have no whole px
         # a container's grid may widen the box by less than one of its 16 px blocks on each side
         small = (b.w - 32) * (b.h - 32) <= share * width * height
         return inside and small and self.em >= self.min_em * 0.999 and b.h >= block_height(self) * 0.999
