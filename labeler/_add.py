@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
@@ -34,6 +35,8 @@ from labeler.signing.identity import Identity
 from labeler.surfaces.layout import Layout, Mode
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from labeler.marks.c2pa import Parent
 
 RECORD_VERSION = 1
@@ -355,30 +358,32 @@ class _Work:
         """Notice, metadata, signature, and the read-back."""
         from labeler.marks import c2pa
 
-        painted, layout, drawn = self._draw(mode)
         if mode == "none":
             self._say_no_notice()
-        words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
-        record = {
-            "version": RECORD_VERSION,
-            "catalogue": notices.version(),
-            "label": self.label.to_dict(),
-            "notice": layout.to_dict(),
-        }
-        marked = self._put_xmp(painted, words, record)
-        parent = self._parent(original)
-        manifest = c2pa.definition(
-            self.label, record, title=self.title, parent=parent is not None, drawn=drawn
-        )
-        store = None
-        if self.detached:
-            out = marked
-            store = c2pa.sign_detached(out, manifest, signer, parent)
-        else:
-            out = c2pa.sign(marked, self.medium.info.mime, manifest, signer, parent)
-        facts = self._read_back(painted if drawn else self.data, out, store, layout)
-        if drawn:
-            self._compare_pixels(painted, layout)
+        with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
+            before = None if mode == "none" else beside.submit(self._decoded, self.data)
+            painted, layout, drawn = self._draw(mode)
+            same = beside.submit(self._compare, before, painted, layout) if before and drawn else None
+            words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
+            record = {
+                "version": RECORD_VERSION,
+                "catalogue": notices.version(),
+                "label": self.label.to_dict(),
+                "notice": layout.to_dict(),
+            }
+            out = self._put_xmp(painted, words, record)
+            parent = self._parent(original)
+            manifest = c2pa.definition(
+                self.label, record, title=self.title, parent=parent is not None, drawn=drawn
+            )
+            store = None
+            if self.detached:
+                store = c2pa.sign_detached(out, manifest, signer, parent)
+            else:
+                out = c2pa.sign(out, self.medium.info.mime, manifest, signer, parent)
+            facts = self._read_back(painted, out, store, layout)
+            if same:
+                same.result()
         marks = (
             *(("notice",) if layout.mode != "none" else ()),
             *(("xmp",) if Slot.XMP in self.medium.info.slots else ()),
@@ -457,7 +462,7 @@ class _Work:
             essence=True,
         )
         essence = self.found.content.essence
-        if before is not self.data:
+        if before is not self.data:  # the notice changed it
             essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
         signed = any(f.code == "c2pa.intact" for f in again.facts)
         seen = {f.code for f in again.facts}
@@ -483,16 +488,27 @@ class _Work:
                 )
         return again.facts
 
-    def _compare_pixels(self, painted: bytes, layout: Layout) -> None:
+    def _decoded(self, data: bytes) -> Image | None:
         if self.medium.info.surface != "raster":
+            return None
+        from labeler.surfaces import raster
+
+        return raster.decoded(data, self.medium.info.name.upper(), self.limits)
+
+    def _compare(self, source: Future[Image | None], painted: bytes, layout: Layout) -> None:
+        """With Pillow, a decoder that is not ours."""
+        try:
+            before = source.result()
+        except UnreadableError as e:
+            self.remarks.append(f"The pixels outside the notice could not be compared: {e.message}")
+            return
+        after = self._decoded(painted)
+        if before is None or after is None:
             return
         from labeler.surfaces import raster
 
-        allowed = 0.0 if not self.degradations and not self.medium.info.loss else _TOLERANCE
-        worst = raster.worst_change(
-            self.data, painted, self.medium.info.name.upper(), layout.box, self.limits
-        )
-        if worst > allowed:
+        worst = raster.worst_change(before, after, layout.box)
+        if worst > (_TOLERANCE if self.degradations or self.medium.info.loss else 0):
             raise ReadBackError(
                 f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
                 "Please report this with the file's kind and size.",

@@ -55,8 +55,13 @@ def draw(
 
 
 def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[list[Box]]]:
-    """The plate, mode RGB, of the box's size, and the box of each line (per language) within it."""
-    blocks = lines(layout, words, measure)
+    """The plate, mode RGB, of the box's size, and the box of each line (per language) within it. Not to be drawn on."""
+    return _render(layout, tuple(words.items()))
+
+
+@functools.lru_cache(4)  # what was drawn is recognised next
+def _render(layout: Layout, words: tuple[tuple[str, str], ...]) -> tuple[Image.Image, list[list[Box]]]:
+    blocks = lines(layout, dict(words), measure)
     left, tops = baseline_tops(layout, blocks)
     plate = Image.new("L", (int(layout.box.w), int(layout.box.h)))
     pen = ImageDraw.Draw(plate)
@@ -133,34 +138,50 @@ def _contrast(a: Sequence[float], b: Sequence[float]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def worst_change(old: bytes, new: bytes, kind: str, box: Box, limits: Limits) -> float:
+def decoded(data: bytes, kind: str, limits: Limits) -> Image.Image:
+    """A picture with its first frame decoded; ``kind`` is Pillow's format name.
+
+    Raises:
+        UnreadableError: it does not decode. LimitError: too many pixels or frames.
+    """
+    image = open_picture(data, limits, kind)
+    _load(image, 0)
+    return image
+
+
+def worst_change(before: Image.Image, after: Image.Image, box: Box) -> float:
     """The largest mean difference (0..255) of any channel of any frame outside ``box``; exactly 0 = nothing changed.
 
-    ``kind`` is Pillow's format name. Raises:
-        UnreadableError: either does not decode, or frames, size or timing differ.
+    Raises:
+        UnreadableError: either does not decode, or their modes or timing differ.
     """
-    before, after = open_picture(old, limits, kind), open_picture(new, limits, kind)
     worst = 0.0
     for i in range(getattr(before, "n_frames", 1)):
-        pair = []
-        for image in (before, after):
-            image.seek(i)
-            image.load()
-            pair.append(ImageOps.exif_transpose(image) if image.getexif().get(0x0112, 1) != 1 else image)
-        a, b = pair
-        if a.mode != b.mode or before.info.get("duration") != after.info.get("duration"):
-            raise UnreadableError("The labelled picture has another mode or timing than its source.")
-        difference = ImageChops.difference(_plain(a), _plain(b).crop((0, 0, *a.size)))
+        old, new = _load(before, i), _load(after, i)
+        if old.mode != new.mode or before.info.get("duration") != after.info.get("duration"):
+            raise UnreadableError(
+                "The labelled picture has another mode or timing than its source.", "Report this."
+            )
+        difference = ImageChops.difference(old, new.crop((0, 0, *old.size)))
         difference.paste(0, (int(box.x), int(box.y), int(box.x + box.w), int(box.y + box.h)))
         if difference.getbbox(alpha_only=False):
             worst = max(worst, *ImageStat.Stat(difference).mean)
     return worst
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """A mode that ImageChops can subtract without hiding a difference."""
-    if image.mode in ("L", "RGB", "RGBA", "CMYK", "LA"):
-        return image
-    return image.convert(
-        "RGBA" if image.mode in ("P", "PA") else "I" if image.mode.startswith("I") else "RGB"
-    )
+def _load(image: Image.Image, frame: int) -> Image.Image:
+    """A frame as displayed, in a mode that ImageChops can subtract without hiding a difference."""
+    try:
+        image.seek(frame)
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError) as e:
+        raise UnreadableError(
+            f"The picture's pixels cannot be decoded ({e}).", "Open and export it again."
+        ) from e
+    shown = ImageOps.exif_transpose(image) if image.getexif().get(0x0112, 1) != 1 else image
+    if shown.mode in ("L", "RGB", "RGBA", "CMYK", "LA"):
+        return shown
+    if shown.mode.startswith("I"):
+        raw = shown.convert("I").tobytes()  # 32 bits, of which two bytes are used
+        return Image.merge("LA", [Image.frombytes("L", shown.size, raw[k::4]) for k in (0, 1)])
+    return shown.convert("RGBA" if shown.mode in ("P", "PA") else "RGB")
