@@ -133,7 +133,7 @@ def rows(case: Case) -> Iterator[Row]:
         left, top = (max(round(scale * v) - 24, 0) for v in (box.x, box.y))
         right = min(round(scale * (box.x + box.w)) + 24, picture.width)
         bottom = min(round(scale * (box.y + box.h)) + 24, picture.height)
-        close = picture.crop((left, top, right, bottom))
+        close = picture.crop((left, top, right, bottom)) if box.w else words("No notice.")
         caption = f"{said}; frame {i + 1} of {len(seen)}" if len(seen) > 1 else said
         if (width := close.width) > CLOSE_UP[0] or close.height > CLOSE_UP[1]:
             close.thumbnail(CLOSE_UP)
