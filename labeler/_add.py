@@ -6,7 +6,7 @@ bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface ->
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from labeler.errors import (
     UsageError,
     WriteError,
 )
-from labeler.facts import Fact, Level, Status
+from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
 from labeler.media.base import Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
@@ -114,7 +114,7 @@ def add(
     title = name or (path.name if path else "content")
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
-    rules = [engine.load(p) for p in policies]
+    engine.check(policies)
     try:
         data, beside = _load(source, path, limits)
         found = survey(
@@ -143,7 +143,7 @@ def add(
                 else identities.ensure(identity, label.publisher or "")
             )
             made = work.make(mode, signer, _original(original, limits))
-        unmet = _unmet(made.facts, rules)
+        unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
         place = (
             destination.with_name(destination.name + files.SIDECAR) if destination and made.sidecar else None
@@ -253,7 +253,7 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
         yield "The label carries the prompt: prompts can be personal."
 
 
-def _unmet(facts: Sequence[Fact], policies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _unmet(facts: Sequence[Fact], policies: Sequence[str]) -> Iterator[str]:
     for policy in policies:
         for rule in engine.apply(policy, facts):
             if rule.level == "must" and rule.status in (RuleStatus.FAILS, RuleStatus.UNKNOWN):
@@ -379,9 +379,11 @@ class _Work:
             store = None
             if self.detached:
                 store = c2pa.sign_detached(out, manifest, signer, parent)
+                signed = None
             else:
                 out = c2pa.sign(out, self.medium.info.mime, manifest, signer, parent)
-            facts = self._read_back(painted, out, store, layout)
+                signed = c2pa.just_signed(record)
+            facts = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
         marks = (
@@ -450,7 +452,9 @@ class _Work:
             return Parent(self.data, self.medium.info.mime, self.title, self.beside)
         return None
 
-    def _read_back(self, before: bytes, out: bytes, store: bytes | None, layout: Layout) -> tuple[Fact, ...]:
+    def _read_back(
+        self, before: bytes, out: bytes, store: bytes | None, signed: Reading | None, layout: Layout
+    ) -> tuple[Fact, ...]:
         """The facts of the result, once everything promised is there and the coded content is what it was before the marks."""
         again = survey(
             out,
@@ -460,11 +464,11 @@ class _Work:
             depth="default",
             limits=self.limits,
             essence=True,
+            signed=signed,
         )
         essence = self.found.content.essence
         if before is not self.data:  # the notice changed it
             essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
-        signed = any(f.code == "c2pa.intact" for f in again.facts)
         seen = {f.code for f in again.facts}
         noticed = layout.mode == "none" or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
         for held, what in (
@@ -473,7 +477,7 @@ class _Work:
                 again.content.trailing == self.found.content.trailing,
                 "bytes after the container's end were lost",
             ),
-            (signed, "the signature does not validate"),
+            ("c2pa.intact" in seen, "the signature does not validate"),
             (again.label == self.label, "the label does not read back"),
             (noticed, "the notice does not read back from the pixels"),
             (

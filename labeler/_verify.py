@@ -153,8 +153,11 @@ def survey(
     depth: Depth,
     limits: Limits,
     essence: bool = False,
+    signed: Reading | None = None,
 ) -> Survey:
     """Read everything that speaks about AI in these bytes; ``anchors`` is asked only when something is signed.
+
+    ``signed``: what the embedded manifest says, when it was validated a moment ago; it is not read again then.
 
     Raises:
         UnreadableError: not parsed to the end, or unsupported. LimitError: a limit was hit.
@@ -166,7 +169,11 @@ def survey(
     if data[len(data) - content.trailing :].strip():
         where = f"{content.trailing} bytes after the container's end were not looked at"
         facts.append(Fact("container.trailing", Level.INFORMATIONAL, None, where))
-    readings, packet, fields = _read_marks(data, medium, content, sidecar, anchors)
+    readings = [
+        *_read_manifests(data, medium, content, sidecar, anchors, signed)
+    ]  # first: their record is signed
+    reading, packet, fields = _read_xmp(content)
+    readings += [reading] if reading else []
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     label, record = _label(readings, facts)
@@ -190,29 +197,39 @@ def survey(
     )
 
 
-def _read_marks(
-    data: bytes, medium: Medium, content: Content, sidecar: bytes | None, anchors: Callable[[], Anchors]
-) -> tuple[list[Reading], xmp.Packet | None, tuple[Field, ...]]:
-    """C2PA first: its record is signed."""
-    readings: list[Reading] = []
-    for embedded, store in ((True, None), (False, sidecar)):
-        if (Slot.C2PA in content.slots) if embedded else sidecar:
-            from labeler.marks import c2pa
+def _read_manifests(
+    data: bytes,
+    medium: Medium,
+    content: Content,
+    sidecar: bytes | None,
+    anchors: Callable[[], Anchors],
+    signed: Reading | None,
+) -> Iterator[Reading]:
+    if signed:
+        yield signed
+    elif Slot.C2PA in content.slots:
+        from labeler.marks import c2pa
 
-            readings.append(c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=store))
-    packet, fields = None, content.fields
-    if raw := content.slots.get(Slot.XMP):
-        try:
-            packet = xmp.parse(raw)
-        except LimitError:
-            raise
-        except UnreadableError as e:
-            fact = Fact("xmp.malformed", Level.FAILURE, "xmp", e.message[:200])
-            readings.append(Reading((Mark("xmp", Status.INVALID, {"reason": e.message[:200]}),), (fact,)))
-        else:
-            readings.append(xmp.read(packet))
-            fields += tuple(Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values)
-    return readings, packet, fields
+        yield c2pa.read(io.BytesIO(data), medium.info.mime, anchors())
+    if sidecar:
+        from labeler.marks import c2pa
+
+        yield c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=sidecar)
+
+
+def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tuple[Field, ...]]:
+    raw, fields = content.slots.get(Slot.XMP), content.fields
+    if not raw:
+        return None, None, fields
+    try:
+        packet = xmp.parse(raw)
+    except LimitError:
+        raise
+    except UnreadableError as e:
+        fact = Fact("xmp.malformed", Level.FAILURE, "xmp", e.message[:200])
+        return Reading((Mark("xmp", Status.INVALID, {"reason": e.message[:200]}),), (fact,)), None, fields
+    found = tuple(Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values)
+    return xmp.read(packet), packet, fields + found
 
 
 def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None, Mapping[str, Any] | None]:
@@ -304,7 +321,7 @@ def verify(
     Raises:
         ConfigError: an unknown policy, or unusable trust anchors.
     """
-    loaded = [engine.load(p) for p in policies]
+    engine.check(policies)
     named = lists.from_files(map(Path, trust))
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
@@ -327,7 +344,7 @@ def verify(
             path,
             sha256=digest() if digest else None,
             size=len(data) if digest else None,
-            verdicts={p["id"]: Verdict.UNREADABLE for p in loaded},
+            verdicts=dict.fromkeys(policies, Verdict.UNREADABLE),
             facts=(Fact(code, Level.FAILURE, None, e.message),),
             error=Problem(e.code, e.message, e.hint),
             not_checked=("everything: the file could not be examined",),
@@ -339,7 +356,7 @@ def verify(
         facts.append(
             Fact("notice.on-page", Level.INFORMATIONAL, "notice", "the caller says that the page carries it")
         )
-    results = {p["id"]: engine.apply(p, facts) for p in loaded}
+    results = {p: engine.apply(p, facts) for p in policies}
     verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
     return Report(
         path,

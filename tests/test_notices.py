@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 
 from labeler import notices
 from labeler.errors import NoticeError, UsageError
+from labeler.fonts import measure
 from labeler.label import Imitates, Involvement, Label
-from labeler.surfaces import raster, vector
+from labeler.surfaces import raster
 from labeler.surfaces.layout import MAX_SHARE, Layout, arrange, lines, wrap
 
 SIZES = [(320, 213), (512, 512), (1920, 1080), (1080, 1920), (8000, 5333), (8000, 600), (200, 1600)]
@@ -93,31 +94,47 @@ def test_the_licence_lies_beside_the_font() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("langs", [("kk", "ru"), ("kk", "ru", "en"), ("kk",)])
-@pytest.mark.parametrize("measure", [raster.measure, vector.measure])
-def test_layouts_keep_the_rules(size: tuple[int, int], langs: tuple[str, ...], measure: object) -> None:
+def test_layouts_keep_the_rules(size: tuple[int, int], langs: tuple[str, ...]) -> None:
     words = notices.words(Label(system="x"), "image", langs)
-    layout = arrange(size, words, "plate", measure)  # type: ignore[arg-type]
+    layout = arrange(size, words, "plate")
     b = layout.box
     assert layout.legible and layout.em >= max(12, 0.04 * min(size))
     assert b.w * b.h <= MAX_SHARE * size[0] * size[1]
     assert b.x > 0 and b.y > 0 and b.x + b.w < size[0] and b.y + b.h < size[1]
-    for block in lines(layout, words[layout.tier], measure):  # type: ignore[arg-type]
-        assert all(layout.em * (measure(t) + 1) <= b.w for t in block)  # type: ignore[operator]
+    for block in lines(layout, words[layout.tier]):
+        assert all(layout.em * (measure(t) + 1) <= b.w for t in block)
     assert Layout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
 
 
 def test_the_longest_tier_that_fits_is_taken() -> None:
     words = notices.words(Label(system="x"), "image", ("kk", "ru"))
-    assert arrange((1920, 1080), words, "plate", raster.measure).tier == "sentence"
-    assert arrange((250, 140), words, "plate", raster.measure).tier in ("phrase", "short")
+    assert arrange((1920, 1080), words, "plate").tier == "sentence"
+    assert arrange((250, 140), words, "plate").tier in ("phrase", "short")
     with pytest.raises(NoticeError):
-        arrange((64, 64), words, "plate", raster.measure)
+        arrange((64, 64), words, "plate")
+
+
+@pytest.mark.parametrize("em", [*range(12, 45), 60, 101, 213])
+def test_no_letter_reaches_the_edge_of_its_plate(em: int) -> None:
+    for involvement in Involvement:
+        words = notices.words(Label(system="x", involvement=involvement), "image", notices.LANGS)
+        layout = arrange((em * 80, em * 25), words, "plate")
+        assert layout.em == em
+        plate, boxes = raster.render(layout, words[layout.tier])
+        left, top, right, bottom = plate.convert("L").getbbox() or (0, 0, 0, 0)
+        assert min(left, plate.width - right) >= 0.4 * em and min(top, plate.height - bottom) >= 0.2 * em
+        covered = Image.new("L", plate.size)
+        for part in (p for parts in boxes for p in parts):
+            covered.paste(255, (part.x, part.y, part.x + part.w, part.y + part.h))
+        outside = plate.convert("L")
+        outside.paste(0, mask=covered)
+        assert outside.getbbox() is None, "letters outside the boxes that the verifier compares"
 
 
 def test_wrapping_loses_no_word() -> None:
     text = "Бұл материалды жасанды интеллект жүйесі жасаған."
     for rows in range(1, 9):
-        wrapped = wrap(text, rows, raster.measure)
+        wrapped = wrap(text, rows)
         assert " ".join(wrapped) == text and len(wrapped) <= rows
 
 

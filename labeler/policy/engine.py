@@ -71,10 +71,24 @@ def load(name: str) -> Mapping[str, Any]:
     return policy
 
 
-def apply(policy: Mapping[str, Any], facts: Iterable[Fact]) -> tuple[RuleResult, ...]:
-    """Every rule of a policy against what was seen."""
-    codes = frozenset(f.code for f in facts)
-    return tuple(_apply(policy["id"], rule, codes) for rule in policy["rules"])
+def check(policies: Iterable[str]) -> None:
+    """Raises ConfigError: one of these is no policy that ships."""
+    for name in policies:
+        load(name)
+
+
+def apply(policy: str, facts: Iterable[Fact]) -> tuple[RuleResult, ...]:
+    """Every rule of a policy against what was seen.
+
+    Raises:
+        ConfigError: there is no policy of that name.
+    """
+    return _results(policy, frozenset(f.code for f in facts))
+
+
+@functools.lru_cache(256)  # in a batch most files show the same facts
+def _results(policy: str, codes: frozenset[str]) -> tuple[RuleResult, ...]:
+    return tuple(_apply(policy, rule, codes) for rule in load(policy)["rules"])
 
 
 def _apply(policy: str, rule: Mapping[str, Any], codes: frozenset[str]) -> RuleResult:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from labeler.errors import NoticeError
+from labeler.fonts import measure
 from labeler.media.base import Box
 from labeler.notices import LANGS, TIERS, Tier
 
 Mode = Literal["plate", "band", "none"]
-Measure = Callable[[str], float]  # width of a text in em
 MIN_EM, EM_SHARE, MAX_SHARE = 12, 0.04, 0.25
 BAND_HEIGHTS = (
     0.4,
@@ -133,7 +133,7 @@ class Seen:
         return self.layout is not None and self.layout.legible and self.contrast >= MIN_CONTRAST
 
 
-def wrap(text: str, rows: int, measure: Measure) -> list[str]:
+def wrap(text: str, rows: int) -> list[str]:
     """Break a text into at most ``rows`` lines, the longest as short as can be."""
     words = text.split()
     if rows <= 1 or len(words) < 2:
@@ -159,9 +159,9 @@ def wrap(text: str, rows: int, measure: Measure) -> list[str]:
     return [" ".join(line) for line in fill(high + 1e-6)]
 
 
-def lines(layout: Layout, words: Mapping[str, str], measure: Measure) -> list[list[str]]:
+def lines(layout: Layout, words: Mapping[str, str]) -> list[list[str]]:
     """The lines of each language, in the layout's order."""
-    return [wrap(words[lang], layout.rows, measure) for lang in layout.langs]
+    return [wrap(words[lang], layout.rows) for lang in layout.langs]
 
 
 def block_height(layout: Layout) -> float:
@@ -186,7 +186,6 @@ def arrange(
     size: tuple[float, float],
     words: Mapping[Tier, Mapping[str, str]],
     mode: Mode,
-    measure: Measure,
     *,
     cover: Box | None = None,
     fit: Callable[[Box], Box] = lambda box: box,
@@ -208,7 +207,7 @@ def arrange(
     for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), TIERS):
         langs = tuple(words[tier])
         for rows in range(1, _MAX_ROWS + 1):
-            texts = [line for lang in langs for line in wrap(words[tier][lang], rows, measure)]
+            texts = [line for lang in langs for line in wrap(words[tier][lang], rows)]
             w = math.ceil(em * (max(map(measure, texts)) + 2 * _PAD))
             h = math.ceil(block_height(Layout(mode, langs, tier, em, rows)))
             if mode == "band":
@@ -221,7 +220,7 @@ def arrange(
     way_out = "Show it beside the picture and pass --notice none."
     if mode == "plate":
         with contextlib.suppress(NoticeError):
-            arrange(size, words, "band", measure)
+            arrange(size, words, "band")
             way_out = "Pass --notice band to add it below the picture."
     raise NoticeError(f"no notice fits legibly into {width:g} x {height:g}.", way_out)
 

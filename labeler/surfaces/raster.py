@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import resources
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
 
+from labeler import fonts
 from labeler.errors import UnreadableError
 from labeler.media.base import Box, Limits, Painted, RasterSurface
 from labeler.media.pixels import open_picture
@@ -23,15 +24,8 @@ _lock = threading.Lock()
 
 @functools.lru_cache(64)
 def _font(px: int) -> ImageFont.FreeTypeFont:
-    with resources.as_file(resources.files("labeler.fonts").joinpath("NotoSans-Medium.ttf")) as path:
-        # BASIC: the same pixels whether or not libraqm is installed
-        return ImageFont.truetype(path, px, layout_engine=ImageFont.Layout.BASIC)
-
-
-def measure(text: str) -> float:
-    """Width in em."""
-    with _lock:  # FreeType faces are not thread-safe
-        return _font(100).getlength(text) / 100
+    # BASIC: the same pixels whether or not libraqm is installed
+    return ImageFont.truetype(io.BytesIO(fonts.truetype()), px, layout_engine=ImageFont.Layout.BASIC)
 
 
 def draw(
@@ -48,7 +42,7 @@ def draw(
     band = mode == "band" and old is None
     fit = functools.partial(surface.fit, band=band)
     shape: Mode = "band" if band else "plate"
-    layout = arrange(surface.size, words, shape, measure, cover=old.box if old else None, fit=fit)
+    layout = arrange(surface.size, words, shape, cover=old.box if old else None, fit=fit)
     layout = replace(layout, mode=old.mode if old else mode)
     plate, _ = render(layout, words[layout.tier])
     return surface.paint(plate, layout.box, band=band), layout
@@ -61,19 +55,25 @@ def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[
 
 @functools.lru_cache(4)  # what was drawn is recognised next
 def _render(layout: Layout, words: tuple[tuple[str, str], ...]) -> tuple[Image.Image, list[list[Box]]]:
-    blocks = lines(layout, dict(words), measure)
+    blocks = lines(layout, dict(words))
     left, tops = baseline_tops(layout, blocks)
-    plate = Image.new("L", (int(layout.box.w), int(layout.box.h)))
-    pen = ImageDraw.Draw(plate)
     boxes: list[list[Box]] = []
-    with _lock:
-        font = _font(max(1, round(layout.em)))
+    # small type is drawn larger and reduced: letters stand where we say, whatever FreeType's hinting makes of them
+    zoom = max(1, min(4, 96 // max(1, round(layout.em))))
+    sheet = Image.new("L", (int(layout.box.w) * zoom, int(layout.box.h) * zoom))
+    pen = ImageDraw.Draw(sheet)
+    with _lock:  # FreeType faces are not thread-safe
+        font = _font(max(1, round(layout.em * zoom)))
         for block, ys in zip(blocks, tops, strict=True):
             boxes.append([])
             for text, y in zip(block, ys, strict=True):
-                pen.text((round(left), round(y)), text, fill=255, font=font)
-                x0, y0, x1, y1 = map(math.ceil, pen.textbbox((round(left), round(y)), text, font=font))
-                boxes[-1].append(Box(x0 - 1, y0 - 1, x1 - x0 + 2, y1 - y0 + 2))
+                x, top = left, round(y)
+                for letter in text:
+                    pen.text((x * zoom, top * zoom), letter, fill=255, font=font)
+                    x += fonts.measure(letter) * layout.em
+                height = math.ceil(fonts.HEIGHT * layout.em)
+                boxes[-1].append(Box(max(0, math.floor(left) - 1), top, math.ceil(x - left) + 2, height))
+    plate = sheet.reduce(zoom) if zoom > 1 else sheet
     return Image.merge("RGB", (plate, plate, plate)), boxes
 
 

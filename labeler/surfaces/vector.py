@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from labeler import fonts
 from labeler.media.base import Painted, VectorSurface
 from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
@@ -20,21 +17,6 @@ _SEEN = (
     "filter:none!important;clip-path:none!important;mask:none!important"
 )
 _FILL = "fill:{}!important;fill-opacity:1!important;stroke:none!important;" + _SEEN
-_ASCENT = 1.069  # Noto Sans, em above the baseline
-
-
-@functools.cache
-def _outlines() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        resources.files("labeler.fonts").joinpath("outlines.json").read_text("utf-8")
-    )
-    return data
-
-
-def measure(text: str) -> float:
-    """Width in em."""
-    glyphs = _outlines()["glyphs"]
-    return float(sum(glyphs[c][0] for c in text) / _outlines()["units"])
 
 
 def draw(
@@ -48,7 +30,7 @@ def draw(
     css, (x, y, width, height) = _css(surface), surface.view
     band = old.box.h / old.size[1] * height if old and old.mode == "band" else 0
     mode = "band" if band else mode
-    layout = arrange((width * css, (height - band) * css), words, mode, measure)
+    layout = arrange((width * css, (height - band) * css), words, mode)
     grow = layout.size[1] / css - height if mode == "band" else 0
     return surface.insert(element(layout, words[layout.tier], (x, y), css), grow=grow), layout
 
@@ -62,18 +44,18 @@ def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float
     """The notice as one SVG element in user units, ``css`` px each; the same layout gives the same characters."""
     b = layout.box
     x, y = origin[0] + b.x / css, origin[1] + b.y / css
-    left, tops = baseline_tops(layout, blocks := lines(layout, words, measure))
-    unit = layout.em / _outlines()["units"] / css
+    left, tops = baseline_tops(layout, blocks := lines(layout, words))
+    unit = layout.em / fonts.UNITS / css
     paths = []
     for block, ys in zip(blocks, tops, strict=True):
         for text, top in zip(block, ys, strict=True):
-            pen_x, baseline = x + left / css, y + (top + _ASCENT * layout.em) / css
+            pen_x, baseline = x + left / css, y + (top + fonts.ASCENT * layout.em) / css
             for c in text:
-                width, commands = _outlines()["glyphs"][c]
-                if commands:
+                advance, path = fonts.glyphs()[c]
+                if path:
                     place = f"matrix({unit:.6g} 0 0 {-unit:.6g} {pen_x:.6g} {baseline:.6g})"
-                    paths.append(f'<path transform="{place}" d="{commands}"/>')
-                pen_x += width * unit
+                    paths.append(f'<path transform="{place}" d="{path}"/>')
+                pen_x += advance * layout.em / css
     said = quoteattr(" ".join(words[lang] for lang in layout.langs))
     white = _FILL.format("#fff").replace("transform:none!important;", "")
     return (
@@ -87,8 +69,7 @@ def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -
     """The languages of the notice when it stands exactly as claimed and nothing is painted after it."""
     found, view = surface.inserted(), surface.view
     there = claim.at((view[2] * _css(surface), view[3] * _css(surface)))
-    drawable = all(c in _outlines()["glyphs"] for text in words.values() for c in text)
-    if not found or not found[1] or not drawable or there is None:
+    if not found or not found[1] or there is None:
         return Seen()
     expected = element(claim, words, view[:2], claim.size[0] / view[2])
     return Seen(claim.langs, there, 21) if found[0] == expected else Seen()
