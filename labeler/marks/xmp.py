@@ -5,6 +5,7 @@ IPTC Photo Metadata 2025.1 (DigitalSourceType, AI fields); XMP specification par
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -238,6 +239,11 @@ def parse(packet: bytes) -> Packet:
     return Packet(data, tuple(reader.found), reader.about or "", reader.end, reader.own)
 
 
+@functools.cache
+def _empty() -> Packet:
+    return parse(_EMPTY.encode())
+
+
 def _to_utf8(packet: bytes) -> bytes:
     """UTF-8 without BOM, NUL padding or leading space; expat's byte offsets then speak of what we hold."""
     try:
@@ -289,7 +295,7 @@ def write(
     Raises:
         UnreadableError: the existing packet cannot be parsed (nothing is overwritten blindly).
     """
-    old = parse(packet) if packet else parse(_EMPTY.encode())
+    old = parse(packet) if packet else _empty()
     puts = _properties(label, notices, record)
     cuts = [old.own] if old.own else []
     replaced: list[str] = []

@@ -76,6 +76,11 @@ class Segment:
         return self.marker == APP1 and self.has(_EXIF)
 
     @property
+    def indexes(self) -> bool:
+        """It tells where further pictures are."""
+        return self.marker == APP2 and self.has(_MPF)
+
+    @property
     def xmp(self) -> bool:
         return self.marker == APP1 and self.has(_XMP)
 
@@ -132,6 +137,14 @@ def segment(marker: int, payload: bytes) -> Segment:
 
 def parse(data: bytes, limits: Limits) -> Parsed:
     """Raises UnreadableError: no JPEG, or one that is cut or broken. LimitError: too many segments or pixels."""
+    segments, end, behind = _walk(data, limits)
+    frame = _frame(segments)
+    check_pixels(frame.size, 1, limits)
+    return Parsed(tuple(segments), frame, memoryview(data)[end:], len(data) - behind)
+
+
+def _walk(data: bytes, limits: Limits, *, scans: bool = True) -> tuple[list[Segment], int, int]:
+    """The segments, where EOI begins, and where it ends; without ``scans``: up to the first scan, twice."""
     if not data.startswith(b"\xff\xd8\xff"):
         raise UnreadableError("This is not a JPEG file.", "Check what kind of file it is.")
     view, segments, at = memoryview(data), list[Segment](), 2
@@ -141,7 +154,9 @@ def parse(data: bytes, limits: Limits) -> Parsed:
             raise _broken(at, data)
         start, marker, head = at, found[1][0], found.end()
         if marker == EOI:
-            break
+            return segments, start, head
+        if marker == SOS and not scans:
+            return segments, start, start
         if marker in _ALONE:
             at = head
         else:
@@ -159,9 +174,6 @@ def parse(data: bytes, limits: Limits) -> Parsed:
             raise LimitError(
                 f"The JPEG has more than {limits.max_parts} segments.", "Raise the limit if you trust it."
             )
-    frame = _frame(segments)
-    check_pixels(frame.size, 1, limits)
-    return Parsed(tuple(segments), frame, view[start:], len(data) - head)
 
 
 def _broken(at: int, data: bytes) -> UnreadableError:
@@ -194,16 +206,16 @@ def _frame(segments: Sequence[Segment]) -> Frame:
     return Frame(frames[0].marker, payload[0], (width, height), components)
 
 
-def rebuilt(parsed: Parsed, segments: Sequence[Segment]) -> list[bytes | memoryview]:
-    """The file with these segments in place of its own; a multi-picture index follows what moved."""
-    index = next((s for s in segments if s.marker == APP2 and s.has(_MPF)), None)
+def rebuilt(old: Sequence[Segment], new: Sequence[Segment], tail: memoryview) -> list[bytes | memoryview]:
+    """The file with new segments in place of the old ones; a multi-picture index follows what moved."""
+    index = next((s for s in new if s.indexes), None)
     if index is not None:
-        old, new = (_length(takewhile(lambda s: s is not index, ss)) for ss in (parsed.segments, segments))
-        behind = _length(parsed.segments) - old - index.head - len(_MPF)
-        grown = _length(segments) - _length(parsed.segments)
-        corrected = _reindexed(index, behind, grown, grown - (new - old))
-        segments = [corrected if s is index else s for s in segments]
-    return [b"\xff\xd8", *(s.tile for s in segments), parsed.tail]
+        before, after = (_length(takewhile(lambda s: s is not index, segments)) for segments in (old, new))
+        behind = _length(old) - before - index.head - len(_MPF)
+        grown = _length(new) - _length(old)
+        corrected = _reindexed(index, behind, grown, grown - (after - before))
+        new = [corrected if s is index else s for s in new]
+    return [b"\xff\xd8", *(s.tile for s in new), tail]
 
 
 def _length(segments: Iterable[Segment]) -> int:
@@ -365,12 +377,15 @@ class _Jpeg:
         if foreign := puts.keys() - self.info.slots:
             raise UsageError(f"JPEG has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
         limits = Limits()
-        parsed = parse(whole(src, limits), limits)
-        segments = list(parsed.segments)
+        data = whole(src, limits)
+        old, end, _ = _walk(data, limits, scans=False)
+        if any(s.indexes for s in old):  # what it tells of stands behind the scans
+            old, end, _ = _walk(data, limits)
+        new = old
         for slot in (Slot.EXIF, Slot.XMP, Slot.C2PA):
             if slot in puts:
-                segments = _put(segments, slot, puts[slot])
-        dst.writelines(rebuilt(parsed, segments))
+                new = _put(new, slot, puts[slot])
+        dst.writelines(rebuilt(old, new, memoryview(data)[end:]))
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         from labeler.media.jpeg_pixels import JpegSurface  # which builds on this module

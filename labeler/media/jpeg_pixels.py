@@ -121,7 +121,8 @@ class JpegSurface:
         except MemoryError as e:
             raise LimitError("There is not enough memory for this picture.", "Make it smaller.") from e
         coded = (s for s in new.segments if not s.applied)
-        return Painted(b"".join(rebuilt(self._parsed, [*kept, *coded])), tuple(notes))
+        data = rebuilt(self._parsed.segments, [*kept, *coded], self._parsed.tail)
+        return Painted(b"".join(data), tuple(notes))
 
     def _cells(self, box: Box) -> Box:
         """The fewest cells that, with their rim, cover this stored box."""
