@@ -6,7 +6,7 @@ bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface ->
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from labeler.errors import (
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
-from labeler.media.base import Digest, Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
+from labeler.media.base import Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
 from labeler.policy import engine
 from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
@@ -124,6 +124,7 @@ def add(
             anchors=trust.own_anchors,
             depth="default",
             limits=limits,
+            essence=True,
         )
         _refuse(found, label, sidecar, beside)
         label = replace(
@@ -360,11 +361,9 @@ class _Work:
         if mode == "none":
             self._say_no_notice()
         with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
-            sound = beside.submit(self._essence, self.data)  # which checks the coded data too
             before = None if mode == "none" else beside.submit(self._decoded, self.data)
             painted, layout, drawn = self._draw(mode)
             same = beside.submit(self._compare, before, painted, layout) if before and drawn else None
-            essence = beside.submit(self._essence, painted) if drawn else sound
             words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
             record = {
                 "version": RECORD_VERSION,
@@ -377,15 +376,13 @@ class _Work:
             manifest = c2pa.definition(
                 self.label, record, title=self.title, parent=parent is not None, drawn=drawn
             )
-            store = None
+            store = signed = None
             if self.detached:
                 store = c2pa.sign_detached(out, manifest, signer, parent)
-                signed = None
             else:
                 out = c2pa.sign(out, self.medium.info.mime, manifest, signer, parent)
                 signed = c2pa.just_signed(record)
-            sound.result()
-            facts = self._read_back(out, store, signed, layout, essence.result)
+            facts = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
         marks = (
@@ -454,18 +451,13 @@ class _Work:
             return Parent(self.data, self.medium.info.mime, self.title, self.beside)
         return None
 
-    def _essence(self, data: bytes) -> tuple[Digest, ...]:
-        return self.medium.read(io.BytesIO(data), self.limits, essence=True).essence
-
     def _read_back(
-        self,
-        out: bytes,
-        store: bytes | None,
-        signed: Reading | None,
-        layout: Layout,
-        essence: Callable[[], tuple[Digest, ...]],
+        self, before: bytes, out: bytes, store: bytes | None, signed: Reading | None, layout: Layout
     ) -> tuple[Fact, ...]:
         """The facts of the result, once everything promised is there and the coded content is what it was."""
+        essence = self.found.content.essence
+        if before is not self.data:  # the notice changed it
+            essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
         again = survey(
             out,
             self.title,
@@ -479,7 +471,7 @@ class _Work:
         seen = {f.code for f in again.facts}
         noticed = layout.mode == "none" or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
         for held, what in (
-            (again.content.essence == essence(), "the coded content changed"),
+            (again.content.essence == essence, "the coded content changed"),
             (
                 again.content.trailing == self.found.content.trailing,
                 "bytes after the container's end were lost",

@@ -43,12 +43,23 @@ class Field:
     value: bytes
 
 
-@dataclass(frozen=True)
-class Digest:
-    """SHA-256 of one coded stream, e.g. ``("image", …)``: everything that is not metadata."""
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """One coded stream, e.g. ``("image", …)``, in pieces: everything that is not metadata. Equal = the same bytes."""
 
     name: str
-    sha256: bytes
+    pieces: tuple[bytes | memoryview, ...] = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        # comparing whole bytes is five times as fast as memoryviews, and three times as fast as hashing both
+        return (
+            isinstance(other, Stream)
+            and self.name == other.name
+            and sum(map(len, self.pieces)) == sum(map(len, other.pieces))
+            and b"".join(self.pieces) == b"".join(other.pieces)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Content:
     fields: tuple[Field, ...] = ()
     slots: Mapping[Slot, bytes] = field(default_factory=dict)
     size: tuple[int, int] | None = None
-    essence: tuple[Digest, ...] = ()
+    essence: tuple[Stream, ...] = ()
     trailing: int = 0
 
 

@@ -7,7 +7,6 @@ IPTC-IIM 4.2 in Photoshop's image resources (APP13).
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import exif
-from labeler.media.base import Content, Digest, Field, Limits, MediumInfo, Slot, Surface, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
 DHT, SOI, EOI, SOS, DQT, DNL, COM = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xFE
@@ -393,12 +392,8 @@ class _Jpeg:
         return JpegSurface(parse(whole(src, limits), limits), limits)
 
 
-def _essence(segments: Iterable[Segment]) -> Digest:
-    digest = hashlib.sha256()
-    for part in segments:
-        if part.essential:
-            digest.update(part.tile)
-    return Digest("image", digest.digest())
+def _essence(segments: Iterable[Segment]) -> Stream:
+    return Stream("image", tuple(part.tile for part in segments if part.essential))
 
 
 MEDIUM = _Jpeg()

@@ -10,12 +10,11 @@ import re
 import shutil
 import struct
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, BinaryIO
 
 from labeler.errors import LabelError, LimitError, UnreadableError, UsageError
 from labeler.media import exif
-from labeler.media.base import Content, Digest, Field, Limits, MediumInfo, Slot, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, whole
 
 # first bytes -> Pillow's name of the format
 _KINDS = {
@@ -64,8 +63,7 @@ class Picture:
         if not kind:
             raise UnreadableError("The input is no picture of a kind that is read here.")
         fields, slots, size = _decoded(data, kind, limits)
-        digest = (Digest("file", sha256(data).digest()),) if essence else ()
-        return Content(fields, slots, size, digest)
+        return Content(fields, slots, size, (Stream("file", (data,)),) if essence else ())
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
         if puts:

@@ -6,7 +6,6 @@ XMP part 3, 1.1.5 (iTXt); C2PA 2.2, A.3.2 (caBX).
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import exif
-from labeler.media.base import Content, Digest, Field, Limits, MediumInfo, Slot, Surface, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -226,7 +225,7 @@ class _Png:
             fields=tuple(fields),
             slots=slots,
             size=(head.height, head.width) if turned else (head.width, head.height),
-            essence=_digests(data, chunks) if essence else (),
+            essence=_essence(data, chunks) if essence else (),
             trailing=len(data) - chunks[-1].stop,
         )
 
@@ -253,13 +252,13 @@ class _Png:
         return PngSurface(whole(src, limits), limits)
 
 
-def _digests(data: bytes, chunks: list[Chunk]) -> tuple[Digest, ...]:
+def _essence(data: bytes, chunks: list[Chunk]) -> tuple[Stream, ...]:
     """One for each kind of chunk that tells what the picture looks like."""
-    view, hashes = memoryview(data), dict[bytes, "hashlib._Hash"]()
+    view, pieces = memoryview(data), dict[bytes, list[memoryview]]()
     for kind, start, stop in chunks:
         if kind in _ESSENCE:
-            hashes.setdefault(kind, hashlib.sha256()).update(view[start + 8 : stop - 4])
-    return tuple(Digest(kind.decode(), each.digest()) for kind, each in hashes.items())
+            pieces.setdefault(kind, []).append(view[start + 8 : stop - 4])
+    return tuple(Stream(kind.decode(), tuple(each)) for kind, each in pieces.items())
 
 
 MEDIUM = _Png()

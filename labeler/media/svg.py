@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media.base import Content, Digest, Field, Limits, MediumInfo, Painted, Slot, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, Painted, Slot, Stream, whole
 
 NOTICE_ID = "tanba-notice"
 _XMP_ID = "tanba-xmp"
@@ -266,7 +265,7 @@ class _Svg:
         length = self.length(side)
         return length[0] * _UNITS[length[1].lower()] if length else None
 
-    def digest(self) -> Digest:
+    def essence(self) -> Stream:
         """Without what metadata and signatures bring along: our slots and what encloses nothing else."""
         cuts = [match.span(match.lastindex or 1) for match in _DROPPED.finditer(self.text)]
         at = self.text.find(_C2PA_PREFIX, self.root.start, self.root.inner)
@@ -279,10 +278,7 @@ class _Svg:
             inside = [s for s in slots if part.start < s[0] < part.end]
             if not any(bytes(piece).strip() for piece in _without(self.text, part.inner, part.close, inside)):
                 cuts.append((part.start, part.end))
-        digest = sha256()
-        for piece in _without(self.text, 0, len(self.text), cuts + slots):
-            digest.update(piece)
-        return Digest("text", digest.digest())
+        return Stream("text", tuple(_without(self.text, 0, len(self.text), cuts + slots)))
 
     def metadata(self, content: bytes) -> _Edit:
         """The edit that puts this last in the metadata that is there, or into a new element first in the root.
@@ -345,7 +341,7 @@ class Svg:
             fields=tuple(svg.found.fields),
             slots=svg.slots,
             size=(max(1, round(width)), max(1, round(height))),
-            essence=(svg.digest(),) if essence else (),
+            essence=(svg.essence(),) if essence else (),
             trailing=len(svg.text[svg.root.end :].decode().encode(svg.codec)),
         )
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,7 +18,7 @@ from PIL import Image
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import exif, pixels
-from labeler.media.base import Box, Content, Digest, Limits, MediumInfo, Painted, Slot, whole
+from labeler.media.base import Box, Content, Limits, MediumInfo, Painted, Slot, Stream, whole
 
 _SLOTS = {Slot.EXIF: b"EXIF", Slot.XMP: b"XMP ", Slot.C2PA: b"C2PA"}  # in the order they stand in a file
 _FLAGS = {Slot.EXIF: 0x08, Slot.XMP: 0x04, Slot.C2PA: 0}
@@ -112,7 +111,7 @@ class WebP:
             fields=exif.fields(block, limits) if block else (),
             slots=webp.slots,
             size=webp.shown,
-            essence=(_digest(webp),) if essence else (),
+            essence=(_essence(webp),) if essence else (),
             trailing=len(webp.data) - webp.end,
         )
 
@@ -297,13 +296,11 @@ def _broken(what: str) -> UnreadableError:
     return UnreadableError(f"The WebP file is broken: {what}.", "Get it again from where it was made.")
 
 
-def _digest(webp: _Webp) -> Digest:
+def _essence(webp: _Webp) -> Stream:
+    view = memoryview(webp.data)
+    coded = (view[chunk.start : chunk.end] for chunk in webp.chunks if chunk.kind in _ESSENCE)
     # the size instead of VP8X, which comes and goes with the metadata
-    digest = sha256(b"%d %d " % webp.size)
-    for chunk in webp.chunks:
-        if chunk.kind in _ESSENCE:
-            digest.update(memoryview(webp.data)[chunk.start : chunk.end])
-    return Digest("image", digest.digest())
+    return Stream("image", (b"%d %d " % webp.size, *coded))
 
 
 def _u24(data: bytes, at: int) -> int:
