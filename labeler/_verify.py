@@ -234,19 +234,22 @@ def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tupl
 
 def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None, Mapping[str, Any] | None]:
     """Our own label, signed record first; records that contradict each other are a finding."""
-    records = [r.record for r in readings if r.record]
-    labels: list[Label] = []
-    for record in records:
+    chosen: tuple[Label | None, Mapping[str, Any] | None] = (None, None)
+    for record in (r.record for r in readings if r.record):
+        if record == chosen[1]:
+            continue
         try:
-            labels.append(Label.from_dict(record["label"]))
+            label = Label.from_dict(record["label"])
         except (LabelError, KeyError, TypeError, AttributeError):
             facts.append(
                 Fact("record.malformed", Level.FAILURE, None, "our record holds no well-formed label")
             )
-    if any(label != labels[0] for label in labels[1:]):
-        facts.append(Fact("marks.disagree", Level.FAILURE, None, "the records of two marks differ"))
-    good = next((r for r in records if labels and r.get("label") == labels[0].to_dict()), None)
-    return (labels[0] if labels else None), good
+            continue
+        if chosen[0] is None:
+            chosen = label, record
+        elif label != chosen[0]:
+            facts.append(Fact("marks.disagree", Level.FAILURE, None, "the records of two marks differ"))
+    return chosen
 
 
 def _notice(

@@ -35,6 +35,7 @@ PREFIXES: dict[str, str] = {
 _SHORT = {uri: prefix for prefix, uri in PREFIXES.items()}
 MAX_PACKET = 16 << 20
 _MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
+_TAG = re.compile(rb"(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Tanba">\n'
@@ -81,6 +82,7 @@ class _Open:
     langs: list[str] = field(default_factory=list)
 
 
+@functools.lru_cache(512)
 def _qualify(name: str) -> str:
     uri, _, rest = name.partition(" ")
     if not rest:
@@ -200,16 +202,8 @@ class _Reader:
 
 
 def _tag_end(data: bytes, at: int) -> int:
-    quote = 0
-    for i in range(at, len(data)):
-        c = data[i]
-        if quote:
-            quote = 0 if c == quote else quote
-        elif c in b"\"'":
-            quote = c
-        elif c == 0x3E:
-            return i + 1
-    return len(data)
+    found = _TAG.match(data, at)
+    return found.end() if found else len(data)
 
 
 def _element_end(data: bytes, start: int, end_event: int) -> int:

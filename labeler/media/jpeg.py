@@ -377,9 +377,15 @@ class _Jpeg:
             raise UsageError(f"JPEG has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
         limits = Limits()
         data = whole(src, limits)
-        old, end, _ = _walk(data, limits, scans=False)
-        if any(s.indexes for s in old):  # what it tells of stands behind the scans
-            old, end, _ = _walk(data, limits)
+        old, end, behind = _walk(data, limits, scans=False)
+        at_scan = end == behind and any(
+            s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in old
+        )
+        if not at_scan or any(s.indexes for s in old):  # broken, or the scans count
+            parsed = parse(data, limits)
+            old, end = list(parsed.segments), len(data) - len(parsed.tail)
+        else:
+            _frame([*old, Segment(SOS, memoryview(b""), 0)])
         new = old
         for slot in (Slot.EXIF, Slot.XMP, Slot.C2PA):
             if slot in puts:

@@ -114,10 +114,19 @@ def _folder(name: str) -> Path:
 def names() -> list[str]:
     """Of all identities kept here."""
     try:
-        folder = data_dir() / "identities"
-        return sorted(p.name for p in folder.iterdir() if (p / "key.pem").is_file())
+        return sorted(n for n in os.listdir(data_dir() / "identities") if _NAME.fullmatch(n))
     except OSError:
         return []
+
+
+def anchors() -> bytes:
+    """The anchors of all identities kept here, PEM; no key is read."""
+    out = b""
+    for name in names():
+        with contextlib.suppress(OSError, ValueError):
+            chain = (_folder(name) / "chain.pem").read_bytes()
+            out += chain[chain.rindex(b"-----BEGIN ") :]
+    return out
 
 
 def load(name: str) -> Identity:

@@ -14,7 +14,7 @@ Anchors = tuple[tuple[str, bytes], ...]  # lists by name, PEM
 
 def own_anchors() -> Anchors:
     """The list of the identities kept on this machine."""
-    pem = b"".join(identity.load(name).anchor for name in identity.names())
+    pem = identity.anchors()
     return ((OWN, pem),) if pem else ()
 
 
