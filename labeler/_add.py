@@ -112,6 +112,7 @@ def add(
     """
     path = Path(source) if isinstance(source, str | Path) else None
     title = name or (path.name if path else "content")
+    called = path or name or "the input"
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
     engine.check(policies)
@@ -153,9 +154,9 @@ def add(
             if place and made.sidecar:
                 files.write(place, made.sidecar, like=destination)
     except LabelError as e:
-        raise type(e)(f"{path or title}: {e.message}", e.hint) from e
+        raise type(e)(f"{called}: {e.message}", e.hint) from e
     return Receipt(
-        source=str(path or title),
+        source=str(called),
         target=str(destination) if destination else None,
         unchanged=signer is None,
         label=made.label,
@@ -370,6 +371,7 @@ class _Work:
                 "catalogue": notices.version(),
                 "label": self.label.to_dict(),
                 "notice": layout.to_dict(),
+                "signed": "sidecar" if self.detached else "c2pa",
             }
             out = self._put_xmp(painted, words, record)
             parent = self._parent(original)
@@ -395,10 +397,9 @@ class _Work:
         )
 
     def _say_no_notice(self) -> None:
-        kind = self.medium.info.name
         if self.medium.info.surface == "none":
             self.degradations.append(
-                f"no notice was drawn: {kind} has no surface for it; show it beside the picture"
+                "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
             )
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
@@ -428,7 +429,7 @@ class _Work:
 
     def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
         if Slot.XMP not in self.medium.info.slots:
-            self.degradations.append(f"no XMP: {self.medium.info.name} files get a sidecar only")
+            self.degradations.append("no XMP was written: this kind of file gets a sidecar only")
             return data
         existing = self.found.content.slots.get(Slot.XMP)
         packet, replaced = xmp.write(existing, self.label, words, record)

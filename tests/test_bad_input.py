@@ -49,8 +49,9 @@ def test_mutated_is_never_labelled_as_something_else(kind: str) -> None:
             mutant[chance.randrange(len(mutant))] ^= 1 << chance.randrange(8)
         report = labeler.verify(bytes(mutant))
         verdicts.add(report.verdict.value)
-        if report.verdict == "labelled":
-            assert same_content(data, bytes(mutant))
+        if report.verdict == "labelled" and not same_content(data, bytes(mutant)):
+            # the signature's own container was hit too: what is left is a label that says it is bound no more
+            assert any(f.code == "c2pa.removed" for f in report.facts)
     assert "tampered" in verdicts
 
 

@@ -272,7 +272,7 @@ def test_frames_that_are_not_touched_keep_their_coded_bytes() -> None:
 def test_a_band_codes_one_frame_anew_and_moves_the_others() -> None:
     data = VARIANTS["animated-lossy"]()
     new, _, degradations = painted(data, Box(0, SIZE[1], SIZE[0], 24), band=True)
-    assert degradations == ("1 of 4 frames are lossy and were encoded again at quality 95.",)
+    assert degradations == ("1 of 4 frames are lossy and were encoded again at quality 95",)
     assert chunks(new)[3:] == chunks(data)[3:]
     turned = animation(
         frame(picture(0, "RGBA"), (0, 0), 9, 0, lossless=True),

@@ -70,7 +70,7 @@ def identify(src: BinaryIO, name: str | None = None) -> Medium:
     head = src.read(HEAD)
     src.seek(at)
     if not head:
-        raise UnsupportedError(f"{name or 'The input'} is empty.", "Check how the file was made.")
+        raise UnsupportedError("The file is empty.", "Check how the file was made.")
     best, medium = 0, None
     for module in MODULES:
         score = load(module).accept(head, name)
@@ -80,7 +80,7 @@ def identify(src: BinaryIO, name: str | None = None) -> Medium:
             break
     if medium is None:
         raise UnsupportedError(
-            f"{name or 'The input'} is of no kind that Tañba knows.",
+            "The file is of no kind that Tañba knows.",
             "See `docs/capabilities.md` for the kinds it does.",
         )
     return medium

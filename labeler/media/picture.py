@@ -32,7 +32,7 @@ class Picture:
     """The `Medium` of pictures without a medium of their own."""
 
     info = MediumInfo(
-        name="Picture",
+        name="other picture",
         mime="application/octet-stream",
         suffixes=(
             ".bmp",

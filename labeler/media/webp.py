@@ -356,7 +356,7 @@ def _degradations(lossy: int, frames: int) -> tuple[str, ...]:
     if not lossy:
         return ()
     what = "The picture is lossy and was" if frames == 1 else f"{lossy} of {frames} frames are lossy and were"
-    return (f"{what} encoded again at quality {_QUALITY}.",)
+    return (f"{what} encoded again at quality {_QUALITY}",)
 
 
 def _corners(box: Box) -> tuple[int, int, int, int]:
