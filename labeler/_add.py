@@ -18,6 +18,7 @@ from labeler.errors import (
     LabelError,
     NoticeError,
     ReadBackError,
+    SigningError,
     TamperedError,
     UnreadableError,
     UsageError,
@@ -371,19 +372,15 @@ class _Work:
                 "catalogue": notices.version(),
                 "label": self.label.to_dict(),
                 "notice": layout.to_dict(),
-                "signed": "sidecar" if self.detached else "c2pa",
+                "signed": True,
             }
             out = self._put_xmp(painted, words, record)
             parent = self._parent(original)
             manifest = c2pa.definition(
                 self.label, record, title=self.title, parent=parent is not None, drawn=drawn
             )
-            store = signed = None
-            if self.detached:
-                store = c2pa.sign_detached(out, manifest, signer, parent)
-            else:
-                out = c2pa.sign(out, self.medium.info.mime, manifest, signer, parent)
-                signed = c2pa.just_signed(record)
+            out, store = self._sign(out, manifest, signer, parent)
+            signed = None if store else c2pa.just_signed(record)
             facts = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
@@ -440,6 +437,27 @@ class _Work:
         out = io.BytesIO()
         self.medium.splice(io.BytesIO(data), out, {Slot.XMP: packet})
         return out.getvalue()
+
+    def _sign(
+        self, data: bytes, manifest: dict[str, Any], signer: Identity, parent: Parent | None
+    ) -> tuple[bytes, bytes | None]:
+        """The signed bytes, or the bytes as they are and a manifest store for a sidecar."""
+        from labeler.marks import c2pa
+
+        if not self.detached:
+            tail = data[len(data) - self.found.content.trailing :]
+            try:
+                out = c2pa.sign(data, self.medium.info.mime, manifest, signer, parent)
+                if out.endswith(tail):
+                    return out, None
+                why = "embedding would lose the bytes after the container's end"
+            except SigningError as e:
+                if Slot.C2PA in self.found.content.slots:
+                    raise
+                why = e.message.partition(";")[0]
+            self.detached = True
+            self.degradations.append(f"signed in a sidecar: {why}")
+        return data, c2pa.sign_detached(data, manifest, signer, parent)
 
     def _parent(self, original: bytes | None) -> Parent | None:
         from labeler.marks.c2pa import Parent

@@ -177,9 +177,8 @@ def survey(
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     label, record = _label(readings, facts)
-    signed_as = record.get("signed") if record else None
-    if signed_as and not any(m.kind in ("c2pa", "sidecar") for m in marks):
-        facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa", f"it was signed ({str(signed_as)[:20]})"))
+    if record and record.get("signed") and not any(m.kind in ("c2pa", "sidecar") for m in marks):
+        facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa", "neither in the file nor beside it"))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
     for where, value in persons.ai_authors(fields, label.system if label else None):

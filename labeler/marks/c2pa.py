@@ -232,7 +232,8 @@ def _refused(error: Exception, parent: Parent | None) -> SigningError:
             "Ask whoever signed it for a copy with a current manifest.",
         )
     return SigningError(
-        f"the manifest could not be signed ({error}); nothing was written.", "Report this, please."
+        f"the manifest could not be signed ({error}); nothing was written.",
+        "Check the identity: `label identity show`.",
     )
 
 

@@ -47,6 +47,14 @@ class Segment:
         """Without marker and length."""
         return bytes(self.tile[self.head :])
 
+    @property
+    def bare(self) -> memoryview:
+        """Without the fill bytes before the marker."""
+        fill = 0
+        while self.tile[fill + 1] == 0xFF:
+            fill += 1
+        return self.tile[fill:]
+
     def has(self, prefix: bytes) -> bool:
         """Whether the payload begins so."""
         return self.tile[self.head : self.head + len(prefix)] == prefix
@@ -399,7 +407,7 @@ class _Jpeg:
 
 
 def _essence(segments: Iterable[Segment]) -> Stream:
-    return Stream("image", tuple(part.tile for part in segments if part.essential))
+    return Stream("image", tuple(part.bare for part in segments if part.essential))
 
 
 MEDIUM = _Jpeg()
