@@ -548,11 +548,13 @@ def test_every_variant_of_every_container_is_accepted_by_others(make: Callable[[
     receipt = labeler.add(data, None, label(), notice="none")
     failures, _ = c2pa_reader(receipt.data, mime, receipt.sidecar_data)
     assert failures == "signingCredential.untrusted"
+    if mime == "application/octet-stream":
+        return  # encypher-c2pa knows none of these kinds
     try:
         receipt.data.decode()
     except UnicodeDecodeError:
         if mime == "image/svg+xml":
-            return  # encypher-c2pa reads no SVG in other encodings than UTF-8
+            return  # nor SVG in other encodings than UTF-8
     other = encypher(receipt.data, mime, receipt.sidecar_data)
     assert (other["integrity"], other["signature"], other["hard_binding"]) == ("valid", "valid", "match")
 
