@@ -147,9 +147,7 @@ def add(
             made = work.make(mode, signer, _original(original, limits))
         unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
-        place = (
-            destination.with_name(destination.name + files.SIDECAR) if destination and made.sidecar else None
-        )
+        place = _sidecar(target, destination, made.sidecar)
         if not dry_run and not (signer is None and destination is not None and destination == path):
             _write(target, destination, made.data, path, backup)
             if place and made.sidecar:
@@ -189,6 +187,24 @@ def _destination(path: Path | None, target: str | Path | BinaryIO | None, in_pla
     if destination.is_dir():
         raise UsageError(f"{destination} is a folder.", "Name a file to write, or use an output folder.")
     return destination
+
+
+def _sidecar(
+    target: str | Path | BinaryIO | None, destination: Path | None, sidecar: bytes | None
+) -> Path | None:
+    """Where the sidecar goes; one that stands beside the target would be stale if none went there."""
+    if destination is None:
+        if sidecar and target is not None:
+            raise UsageError(
+                "a sidecar needs a file to stand beside.", "Write to a file instead of a stream."
+            )
+        return None
+    standing = files.sidecar_of(destination)
+    if standing and not sidecar:
+        raise UsageError(
+            f"{standing} speaks of the file that would be replaced.", "Move it away, or pass --sidecar."
+        )
+    return (standing or destination.with_name(destination.name + files.SIDECAR)) if sidecar else None
 
 
 def _load(source: Source, path: Path | None, limits: Limits) -> tuple[bytes, bytes | None]:
