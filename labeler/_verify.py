@@ -184,6 +184,8 @@ def survey(
     for where, value in persons.ai_authors(fields, label.system if label else None):
         facts.append(Fact("author.ai", Level.FAILURE, None, f"{where}: {value}"))
     layout = Layout.from_dict(record.get("notice")) if record else None
+    if any(f.code == "c2pa.tampered" for f in facts):
+        depth = "fast"  # the pixels are not what was signed, and may not even decode
     mark, seen = _notice(src, medium, label, layout, depth, limits)
     return Survey(
         medium=medium,
@@ -267,10 +269,8 @@ def _notice(
             Fact("notice.absent", Level.FAILURE, "notice", "the label says so"),
         )
     if depth == "fast":
-        return Mark("notice", Status.UNKNOWN, {"reason": "depth fast"}), (
-            Fact(
-                "notice.unchecked", Level.INFORMATIONAL, "notice", "pixels are not looked at with depth fast"
-            ),
+        return Mark("notice", Status.UNKNOWN, {"reason": "pixels not looked at"}), (
+            Fact("notice.unchecked", Level.INFORMATIONAL, "notice", "pixels were not looked at"),
         )
     words = notices.words(label, "image", claim.langs)[claim.tier]
     surface = medium.surface(src, limits)
