@@ -14,7 +14,7 @@ import click
 
 from labeler.errors import LabelError, UnsupportedError, UsageError
 
-from .options import jobs, names, option, printable
+from .options import jobs, names, option, printable, standard_input
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,12 @@ def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any
             yield None, options["out"]
             continue
         for found in collect([path]):
+            if (
+                options["out_dir"]
+                and not found.named
+                and found.path.resolve().is_relative_to(options["out_dir"].resolve())
+            ):
+                continue  # what an earlier run wrote is no input
             target = options["out"]
             if options["out_dir"]:
                 target = options["out_dir"] / found.relative
@@ -193,7 +199,7 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
             if options["out_dir"] and target and not dry:
                 _make_folder(target.parent)
             if found is None:
-                source: Any = sys.stdin.buffer.read()
+                source: Any = standard_input()
             else:
                 source = found.path
             to_stdout = str(target) == "-"

@@ -17,9 +17,7 @@ from labeler.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 UI_LANGS = ("kk", "ru", "en")
-_NO_CONFIGURATION = frozenset(
-    {"out", "out_dir", "in_place", "dry_run", "check", "paths", "help", "files_from", "null"}
-)
+_NO_CONFIGURATION = frozenset({"out", "out_dir", "in_place", "dry_run", "check"})
 
 
 class Option(click.Option):
@@ -27,9 +25,13 @@ class Option(click.Option):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.name and not self.envvar:
-            self.envvar = f"LABEL_{self.name.upper()}"
-            self.show_envvar = False
+        if not self.envvar:
+            self.envvar = f"LABEL_{self.word.upper()}"
+
+    @property
+    def word(self) -> str:
+        """What users call it: its long name with underscores."""
+        return max(self.opts, key=len).lstrip("-").replace("-", "_")
 
 
 def option(*names: str, **kwargs: Any) -> Callable[[F], F]:
@@ -80,12 +82,8 @@ def _known() -> dict[str, str]:
     names: dict[str, str] = {}
     for module in ("add", "verify", "show"):
         for parameter in importlib.import_module(f".{module}", __package__).command.params:
-            if (
-                isinstance(parameter, click.Option)
-                and parameter.name
-                and parameter.name not in _NO_CONFIGURATION
-            ):
-                names[parameter.name] = parameter.name
+            if isinstance(parameter, Option) and parameter.name and parameter.word not in _NO_CONFIGURATION:
+                names[parameter.word] = parameter.name
     return names
 
 
@@ -141,6 +139,15 @@ trust = option(
 jobs = option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
 )
+
+
+def standard_input() -> bytes:
+    """All of it, up to one byte more than the library takes."""
+    import sys
+
+    from labeler.media.base import Limits
+
+    return sys.stdin.buffer.read(Limits().max_bytes + 1)
 
 
 def names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:

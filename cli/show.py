@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import has_words, option, printable, say, trust, ui_lang
+from .options import has_words, option, printable, say, standard_input, trust, ui_lang
 
 _LABEL = (
     "system",
@@ -32,11 +32,9 @@ _LABEL = (
 @ui_lang
 def command(path: str, trust: tuple[Path, ...], show_values: bool, ui_lang: str) -> int:
     """Tell in plain words everything that FILE says about AI."""
-    import sys
-
     from labeler import verify
 
-    report = verify(sys.stdin.buffer.read() if path == "-" else path, trust=trust)
+    report = verify(standard_input() if path == "-" else path, trust=trust)
     for line in _lines(report, ui_lang, show_values):
         click.echo(line)
     return 3 if report.error else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from labeler.errors import UsageError
 
-from .options import jobs, names, option, printable, say, trust, ui_lang
+from .options import jobs, names, option, printable, say, standard_input, trust, ui_lang
 
 _FAILING = ("tampered", "unlabelled", "incomplete")
 _COLOURS = {
@@ -83,7 +82,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     out = _Output(options)
     code = 0
     named = [p for p in paths if p != "-"]
-    stdin = [verify(sys.stdin.buffer.read(), **shared)] if "-" in paths else []
+    stdin = [verify(standard_input(), **shared)] if "-" in paths else []
     for report in (*stdin, *verify_many(named, jobs=options["jobs"], **shared)):
         reports.append(report)
         if not report.skipped:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from labeler import files, media, notices, persons
-from labeler._verify import Source, Survey, survey
+from labeler._verify import Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
     NoticeError,
@@ -118,7 +118,7 @@ def add(
     langs = notices.check_langs(langs)
     engine.check(policies)
     try:
-        data, beside = _load(source, path, limits)
+        data, beside = load(source, limits)
         found = survey(
             data,
             title,
@@ -205,13 +205,6 @@ def _sidecar(
             f"{standing} speaks of the file that would be replaced.", "Move it away, or pass --sidecar."
         )
     return (standing or destination.with_name(destination.name + files.SIDECAR)) if sidecar else None
-
-
-def _load(source: Source, path: Path | None, limits: Limits) -> tuple[bytes, bytes | None]:
-    if path:
-        beside = files.sidecar_of(path)
-        return files.read(path, limits.max_bytes), files.read(beside, limits.max_inflated) if beside else None
-    return (source if isinstance(source, bytes) else media.whole(cast(BinaryIO, source), limits)), None
 
 
 def _original(original: str | Path | bytes | None, limits: Limits) -> bytes | None:

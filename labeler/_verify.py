@@ -176,8 +176,14 @@ def survey(
     readings += [reading] if reading else []
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
+    provenance = packet.get("dcterms:provenance") if packet else None
+    if provenance and provenance.startswith("http") and not any(m.kind == "c2pa" for m in marks):
+        facts.append(Fact("c2pa.remote", Level.INFORMATIONAL, "c2pa", provenance[:200]))
+        marks.append(
+            Mark("c2pa", Status.UNKNOWN, {"reason": "the manifest is elsewhere and was not fetched"})
+        )
     label, record = _label(readings, facts)
-    if record and record.get("signed") and not any(m.kind in ("c2pa", "sidecar") for m in marks):
+    if record and record.get("signed") and not any(r.marks[0].kind in ("c2pa", "sidecar") for r in readings):
         facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa", "neither in the file nor beside it"))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
@@ -333,7 +339,7 @@ def verify(
     digest = None
     data = b""
     try:
-        data, beside = _load(source, limits)
+        data, beside = load(source, limits)
         digest = _digest(data)
         found = survey(
             data,
@@ -358,6 +364,8 @@ def verify(
     if assume_ai:
         facts.append(Fact("caller.ai", Level.INFORMATIONAL, None, "the caller says that AI made it"))
     if notice_on_page:
+        # a notice that the label says was not drawn is then where the caller says it is
+        facts = [f for f in facts if f.code != "notice.absent"]
         facts.append(
             Fact("notice.on-page", Level.INFORMATIONAL, "notice", "the caller says that the page carries it")
         )
@@ -379,9 +387,14 @@ def verify(
     )
 
 
-def _load(source: Source, limits: Limits) -> tuple[bytes, bytes | None]:
+def load(source: Source, limits: Limits) -> tuple[bytes, bytes | None]:
+    """The bytes, and those of the sidecar beside a file.
+
+    Raises:
+        UnreadableError: they cannot be read. LimitError: too many.
+    """
     if isinstance(source, bytes):
-        return source, None
+        return media.whole(io.BytesIO(source), limits), None
     if isinstance(source, str | Path):
         data = files.read(Path(source), limits.max_bytes)
         beside = files.sidecar_of(Path(source))

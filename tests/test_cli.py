@@ -230,3 +230,18 @@ def test_the_library_says_the_same(folder: Path) -> None:
     assert receipt.target == str(folder / "a.png") and not receipt.unchanged
     reports = list(labeler.verify_many([folder / "a.png", folder / "in"], jobs=2))
     assert [r.verdict.value for r in reports if not r.skipped] == ["labelled", "no-evidence", "no-evidence"]
+
+
+def test_what_an_earlier_run_wrote_is_no_input(folder: Path) -> None:
+    for out in ("out", str(folder / "in" / "out")):
+        for _ in range(2):
+            done = run("add", ".", *SYSTEM, "--out-dir", out, cwd=folder / "in")
+            assert b"2 labelled, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert sorted(p.name for p in (folder / "in" / "out").rglob("*.*")) == ["a.png", "b.jpg"]
+
+
+def test_every_option_has_its_variable_by_its_own_name(folder: Path) -> None:
+    done = run("verify", "in/a.png", cwd=folder, LABEL_FORMAT="jsonl", LABEL_UI_LANG="kk")
+    assert json.loads(done.stdout.splitlines()[-1])["type"] == "summary"
+    (folder / "c.toml").write_text('format = "json"\n')
+    assert json.loads(run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "c.toml")).stdout)

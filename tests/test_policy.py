@@ -268,3 +268,26 @@ def test_records_that_contradict_each_other_are_a_finding() -> None:
     store = c2pa.sign_detached(data, manifest, identity.ensure(), None)
     found = {r.id: r.status for r in labeler.verify(data, sidecar=store).rules}
     assert found["kz.mark.well-formed"] is RuleStatus.FAILS
+
+
+def test_a_notice_left_to_the_page_holds_when_the_caller_says_that_it_is_there() -> None:
+    data = labeler.add(encode("png"), None, label(), notice="none").data
+    assert labeler.verify(data).verdict is Verdict.INCOMPLETE
+    assert labeler.verify(data, notice_on_page=True).verdict is Verdict.LABELLED
+
+
+def test_a_notice_that_was_removed_fails_whatever_the_page_carries() -> None:
+    made = label()
+    data = splice(encode("png"), xmp.write(None, made, {}, record(made, drawn()[1]))[0])
+    assert labeler.verify(data, notice_on_page=True).verdict is Verdict.INCOMPLETE
+
+
+def test_a_manifest_elsewhere_is_told_and_not_fetched() -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:d="http://purl.org/dc/terms/" d:provenance="http://127.0.0.1:9/m.c2pa"/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+    report = labeler.verify(splice(encode("png"), packet))
+    assert {m.kind: m.status.value for m in report.marks}["c2pa"] == "unknown"
+    assert "a manifest that is stored elsewhere" in report.not_checked

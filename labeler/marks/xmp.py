@@ -30,6 +30,7 @@ PREFIXES: dict[str, str] = {
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "dcterms": "http://purl.org/dc/terms/",
     "pdf": "http://ns.adobe.com/pdf/1.3/",
 }
 _SHORT = {uri: prefix for prefix, uri in PREFIXES.items()}

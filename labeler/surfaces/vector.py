@@ -14,7 +14,8 @@ ID = "tanba-notice"
 # inline !important outranks every style sheet and animation that could hide the notice
 _SEEN = (
     "display:inline!important;visibility:visible!important;opacity:1!important;transform:none!important;"
-    "filter:none!important;clip-path:none!important;mask:none!important"
+    "translate:none!important;rotate:none!important;scale:none!important;filter:none!important;"
+    "clip-path:none!important;mask:none!important;mix-blend-mode:normal!important"
 )
 _FILL = "fill:{}!important;fill-opacity:1!important;stroke:none!important;" + _SEEN
 
