@@ -567,3 +567,29 @@ def test_what_cannot_be_embedded_without_loss_gets_a_sidecar_and_says_so() -> No
     assert labeler.verify(receipt.data, sidecar=receipt.sidecar_data).verdict == "labelled"
     with pytest.raises(UsageError, match="sidecar"):
         labeler.add(trailing, io.BytesIO(), label())
+
+
+@pytest.mark.parametrize(("scale", "quality"), [(1, 90), (1, 10), (0.7, 75), (0.43, 75), (0.3, 75)])
+def test_the_notice_is_recognised_after_what_publishing_does(scale: float, quality: int) -> None:
+    first = labeler.add(encode("jpeg", 1600, 1000), None, label())
+    out, bare = io.BytesIO(), io.BytesIO()
+    shrunk = Image.open(io.BytesIO(first.data)).resize((round(1600 * scale), round(1000 * scale)))
+    shrunk.save(bare, "JPEG", quality=quality)
+    identify(io.BytesIO(bare.getvalue())).splice(
+        io.BytesIO(bare.getvalue()), out, {Slot.XMP: slots(first.data)[Slot.XMP]}
+    )
+    report = labeler.verify(out.getvalue())
+    assert report.verdict == "labelled" and rules(report)["kz.mark.bound"] == "fails"
+
+
+def test_other_words_of_the_same_shape_are_not_taken_for_the_notice() -> None:
+    from labeler import notices
+    from labeler.surfaces import raster
+
+    words = notices.words(label(), "image", ("kk", "ru"))["sentence"]
+    layout = labeler.add(encode("png", 1600, 1000), None, label()).notice
+    plate, boxes = raster.render(layout, words)
+    other, _ = raster.render(layout, {k: "".join(reversed(v)) for k, v in words.items()})
+    for part in (p for block in boxes for p in block):
+        assert raster._compare(plate, plate.convert("L"), part)[0] > 0.99
+        assert raster._compare(other, plate.convert("L"), part)[0] < 0.5

@@ -89,12 +89,21 @@ def recognise(surface: RasterSurface, claim: Layout, words: Mapping[str, str]) -
     if there is None or not _inside(there.box, surface.size):
         return Seen()
     plate, boxes = render(claim, words)
-    expected = plate.convert("L")
+    size = there.box.w, there.box.h
+    expected = (
+        plate.convert("L")
+        if size == plate.size
+        else plate.convert("L").resize(size, Image.Resampling.LANCZOS)
+    )
+    boxes = [
+        [_scaled(part, size[0] / plate.width, size[1] / plate.height) for part in block] for block in boxes
+    ]
+    # a scaler rounds where we cannot know
+    shifts = [(0, 0)] if size == plate.size else [(x, y) for x in (0, -1, 1) for y in (0, -1, 1)]
     found, contrast = set(claim.langs), 21.0
     for region in surface.regions(there.box):
-        seen = region if region.size == plate.size else region.resize(plate.size, Image.Resampling.BICUBIC)
         for lang, parts in zip(claim.langs, boxes, strict=True):
-            likeness, ratio = zip(*(_compare(seen, expected, part) for part in parts), strict=True)
+            likeness, ratio = zip(*(_best(region, expected, part, shifts) for part in parts), strict=True)
             if min(likeness) < _LIKENESS:
                 found.discard(lang)
             else:
@@ -102,28 +111,38 @@ def recognise(surface: RasterSurface, claim: Layout, words: Mapping[str, str]) -
     return Seen(tuple(lang for lang in claim.langs if lang in found), there, contrast)
 
 
+def _scaled(box: Box, x: float, y: float) -> Box:
+    return Box(round(box.x * x), round(box.y * y), max(1, round(box.w * x)), max(1, round(box.h * y)))
+
+
 def _inside(box: Box, size: tuple[int, int]) -> bool:
     return min(box.w, box.h) > 0 and box.x + box.w <= size[0] and box.y + box.h <= size[1]
 
 
-def _compare(seen: Image.Image, expected: Image.Image, part: Box) -> tuple[float, float]:
-    """Point-biserial correlation of a line with its expected letters, and the contrast of letters to ground."""
-    area = (part.x, part.y, part.x + part.w, part.y + part.h)
-    crop, template = seen.crop(area), expected.crop(area)
-    letters = template.point(lambda v: 255 * (v > 127))
-    ground = template.point(lambda v: 255 * (v < 16))
-    n = part.w * part.h
-    share = ImageStat.Stat(letters).sum[0] / 255 / n
-    if not 0 < share < 1:
-        return 0.0, 1.0
+def _best(
+    seen: Image.Image, expected: Image.Image, part: Box, shifts: Sequence[tuple[int, int]]
+) -> tuple[float, float]:
+    return max(_compare(seen, expected, part, shift) for shift in shifts)
+
+
+def _compare(
+    seen: Image.Image, expected: Image.Image, part: Box, shift: tuple[int, int] = (0, 0)
+) -> tuple[float, float]:
+    """Correlation of a line with its expected letters, and the contrast of letters to ground."""
+    x, y = part.x + shift[0], part.y + shift[1]
+    crop = seen.crop((x, y, x + part.w, y + part.h))
+    template = expected.crop((part.x, part.y, part.x + part.w, part.y + part.h))
     grey = crop.convert("L")
-    off_letters = letters.point(lambda v: 255 - v)
-    spread = ImageStat.Stat(grey).stddev[0]
-    gap = ImageStat.Stat(grey, letters).mean[0] - ImageStat.Stat(grey, off_letters).mean[0]
-    likeness = gap * math.sqrt(share * (1 - share)) / spread if spread > 1 else 0.0
-    # antialiased edges are neither letter nor ground: compare the brighter half of the letters with the ground
+    a, b, product = (ImageStat.Stat(im) for im in (grey, template, ImageChops.multiply(grey, template)))
+    spread = a.stddev[0] * b.stddev[0]
+    likeness = (product.mean[0] * 255 - a.mean[0] * b.mean[0]) / spread if spread > 1 else 0.0
+    # antialiased edges are neither letter nor ground
     core = template.point(lambda v: 255 * (v > 200))
-    light, dark = (ImageStat.Stat(crop, mask).mean for mask in (core if core.getbbox() else letters, ground))
+    letters = core if core.getbbox() else template.point(lambda v: 255 * (v > 127))
+    ground = template.point(lambda v: 255 * (v < 16))
+    if likeness <= 0 or not letters.getbbox() or not ground.getbbox():
+        return 0.0, 1.0
+    light, dark = (ImageStat.Stat(crop, mask).mean for mask in (letters, ground))
     return likeness, _contrast(light, dark)
 
 
