@@ -523,3 +523,21 @@ def test_exiftool_reads_the_packet(tmp_path: Path) -> None:
         [tool("exiftool"), "-s3", "-G1", "-a", "-Source", path], capture_output=True, text=True
     )
     assert "Дала" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("align", "view"),
+    [
+        ("xMidYMid slice", (0, 225, 800, 150)),
+        ("xMidYMin slice", (0, 0, 800, 150)),
+        ("xMinYMax slice", (0, 450, 800, 150)),
+        ("xMidYMid meet", (0, 0, 800, 600)),
+    ],
+)
+def test_the_view_is_what_slicing_leaves(align: str, view: tuple[float, ...]) -> None:
+    data = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="400" height="75" viewBox="0 0 800 600" '
+        f'preserveAspectRatio="{align}"/>'
+    ).encode()
+    surface = MEDIUM.surface(io.BytesIO(data), Limits())
+    assert surface is not None and surface.view == view

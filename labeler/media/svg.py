@@ -251,9 +251,17 @@ class _Svg:
 
     @property
     def view(self) -> tuple[float, float, float, float]:
+        width, height = self.pixels("width"), self.pixels("height")
         if match := self.view_box:
-            return float(match[1]), float(match[2]), float(match[3]), float(match[4])
-        return 0, 0, self.pixels("width") or 300, self.pixels("height") or 150
+            x, y, w, h = (float(number) for number in match.groups())
+            align = self.found.attributes.get("preserveAspectRatio", "")
+            if "slice" in align and width and height:  # what does not fit is cut off
+                css = max(width / w, height / h)
+                x += (w - width / css) * _share(align, "x")
+                y += (h - height / css) * _share(align, "Y")
+                w, h = width / css, height / css
+            return x, y, w, h
+        return 0, 0, width or 300, height or 150
 
     def length(self, side: str) -> tuple[float, str] | None:
         """The root's ``width`` or ``height`` with its unit, None where it is not absolute."""
@@ -311,6 +319,11 @@ class _Svg:
 
         text = self.text[span]
         return text if self.codec.startswith("utf") else _REFERENCE.sub(letter, text)
+
+
+def _share(align: str, axis: str) -> float:
+    """How much of what is cut off lies before the view: ``xMidYMax`` has its middle and its end shown."""
+    return next((share for word, share in (("Min", 0.0), ("Max", 1.0)) if axis + word in align), 0.5)
 
 
 class Svg:
