@@ -112,7 +112,8 @@ def add(
         ReadBackError: the result was not what was promised. WriteError: the target. Nothing is written in any case.
     """
     path = Path(source) if isinstance(source, str | Path) else None
-    title = name or (path.name if path else "content")
+    # a name that is no Unicode would be no JSON
+    title = (name or (path.name if path else "content")).encode("utf-8", "replace").decode()
     called = path or name or "the input"
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
@@ -129,6 +130,7 @@ def add(
             essence=True,
         )
         _refuse(found, label, sidecar, beside)
+        prompt = label.prompt
         label = replace(
             label,
             prompt=label.prompt if with_prompt else None,
@@ -140,18 +142,25 @@ def add(
             made, signer = work.as_it_is(), None
         else:
             signer = (
-                identity
-                if isinstance(identity, Identity)
-                else identities.ensure(identity, label.publisher or "")
+                identity if isinstance(identity, Identity) else identities.ensure(identity, keep=not dry_run)
             )
             made = work.make(mode, signer, _original(original, limits))
         unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
+        if prompt and not with_prompt:
+            remarks = (*remarks, "The prompt was left out: --with-prompt lets the label carry it.")
+        if (
+            destination
+            and destination.suffix
+            and destination.suffix.lower() not in found.medium.info.suffixes
+        ):
+            remarks = (
+                *remarks,
+                f"The name ends in {destination.suffix}, but the file is {found.medium.info.name}.",
+            )
         place = _sidecar(target, destination, made.sidecar)
         if not dry_run and not (signer is None and destination is not None and destination == path):
-            _write(target, destination, made.data, path, backup)
-            if place and made.sidecar:
-                files.write(place, made.sidecar, like=destination)
+            _write(target, destination, made.data, place, made.sidecar, path, backup)
     except LabelError as e:
         raise type(e)(f"{called}: {e.message}", e.hint) from e
     return Receipt(
@@ -208,18 +217,26 @@ def _sidecar(
 
 
 def _original(original: str | Path | bytes | None, limits: Limits) -> bytes | None:
-    return files.read(Path(original), limits.max_bytes) if isinstance(original, str | Path) else original
+    if not isinstance(original, str | Path):
+        return original
+    try:
+        return files.read(Path(original), limits.max_bytes)
+    except UnreadableError as e:
+        raise UsageError(f"of the original {original}: {e.message}", "Check --original.") from e
 
 
 def _write(
     target: str | Path | BinaryIO | None,
     destination: Path | None,
     data: bytes,
+    place: Path | None,
+    sidecar: bytes | None,
     path: Path | None,
     backup: str | None,
 ) -> None:
     if destination:
-        files.write(destination, data, like=path, backup=backup)
+        beside = [(place, sidecar)] if place and sidecar else []
+        files.write_all([(destination, data), *beside], like=path, backup=backup)
     elif target is not None and not isinstance(target, str | Path):
         try:
             target.write(data)
@@ -230,6 +247,8 @@ def _write(
 
 
 def _refuse(found: Survey, label: Label, detached: bool, beside: bytes | None) -> None:
+    if label.reviewer and persons.is_ai(label.reviewer):
+        raise UsageError(f"the reviewer {label.reviewer!r} is an AI system.", "Only a person can review.")
     if fact := found.tampered:
         raise TamperedError(
             f"the signed mark that it carries contradicts its bytes ({fact.where}); a new label would launder that.",
@@ -256,10 +275,12 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
     if signer and signer.local:
         yield (
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
-            "`label identity export`."
+            f"`label identity export {signer.name}`."
         )
     if places := list(dict.fromkeys(persons.prompts(found.fields))):
         yield f"The file's own metadata seems to hold a prompt and is kept ({', '.join(places[:5])}): prompts can be personal."
+    if not label.publisher:
+        yield "No publisher is named: --publisher says who answers for it."
     if with_prompt and label.prompt:
         yield "The label carries the prompt: prompts can be personal."
 
@@ -373,8 +394,9 @@ class _Work:
             self._say_no_notice()
         with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
             before = None if mode == "none" else beside.submit(self._decoded, self.data)
-            painted, layout, drawn = self._draw(mode)
-            same = beside.submit(self._compare, before, painted, layout) if before and drawn else None
+            painted, layout, exact = self._draw(mode)
+            drawn = exact is not None
+            same = beside.submit(self._compare, before, painted, layout, exact) if before and drawn else None
             words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
             record = {
                 "version": RECORD_VERSION,
@@ -410,26 +432,32 @@ class _Work:
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
 
-    def _draw(self, mode: Mode) -> tuple[bytes, Layout, bool]:
-        """The content with its notice, and whether it was drawn just now."""
+    def _draw(self, mode: Mode) -> tuple[bytes, Layout, bool | None]:
+        """The content with its notice, and whether drawing changed nothing else; None: it was not drawn just now."""
         standing = self._standing()
         if mode == "none":
-            return self.data, Layout("none"), False
+            return self.data, Layout("none"), None
         words = notices.words(self.label, "image", self.langs)
         surface = self.medium.surface(io.BytesIO(self.data), self.limits)
         if standing and isinstance(surface, RasterSurface):
             standing = standing.at(surface.size)
-        if standing and standing.langs == self.langs and self._says(standing):
-            return self.data, standing, False
+        # one that was scaled with the picture is drawn anew, sharp
+        if (
+            standing
+            and standing == self.found.layout
+            and standing.langs == self.langs
+            and self._says(standing)
+        ):
+            return self.data, standing, None
         painted, layout = _draw(surface, words, mode, standing)
         self.degradations += painted.degradations
-        return painted.data, layout, True
+        return painted.data, layout, painted.exact
 
     def _says(self, standing: Layout) -> bool:
         """Whether the notice that stands there says what the new label would."""
         assert self.found.label
         old, new = (
-            notices.words(x, "image", self.langs)[standing.tier] for x in (self.found.label, self.label)
+            notices.words(x, "image", self.langs).get(standing.tier) for x in (self.found.label, self.label)
         )
         return old == new and standing.legible
 
@@ -526,7 +554,9 @@ class _Work:
 
         return raster.decoded(data, self.medium.info.name.upper(), self.limits)
 
-    def _compare(self, source: Future[Image | None], painted: bytes, layout: Layout) -> None:
+    def _compare(
+        self, source: Future[Image | None], painted: bytes, layout: Layout, exact: bool | None
+    ) -> None:
         """With Pillow, a decoder that is not ours."""
         try:
             before = source.result()
@@ -539,7 +569,7 @@ class _Work:
         from labeler.surfaces import raster
 
         worst = raster.worst_change(before, after, layout.box)
-        if worst > (_TOLERANCE if self.degradations or self.medium.info.loss else 0):
+        if worst > (0 if exact else _TOLERANCE):
             raise ReadBackError(
                 f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
                 "Please report this with the file's kind and size.",

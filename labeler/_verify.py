@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from labeler import batch, files, media, notices, persons
+from labeler import batch, evidence, files, media, notices, persons
 from labeler.errors import LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
@@ -91,8 +91,9 @@ class Report:
 
     @property
     def skipped(self) -> bool:
-        """An unsupported kind met in a folder walk: counted, not judged."""
-        return not self.named and self.error is not None and self.error.code == UnsupportedError.code
+        """An unsupported kind met in a folder walk: counted, not judged. A name that promises a kind is."""
+        unsupported = self.error is not None and self.error.code == UnsupportedError.code
+        return unsupported and not self.named and not media.claims(self.path)
 
     def to_dict(self, *, show_values: bool = False) -> dict[str, Any]:
         """JSON-ready; every key is always there. Prompts only with ``show_values``."""
@@ -174,6 +175,7 @@ def survey(
     ]  # first: their record is signed
     reading, packet, fields = _read_xmp(content)
     readings += [reading] if reading else []
+    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -183,7 +185,11 @@ def survey(
             Mark("c2pa", Status.UNKNOWN, {"reason": "the manifest is elsewhere and was not fetched"})
         )
     label, record = _label(readings, facts)
-    if record and record.get("signed") and not any(r.marks[0].kind in ("c2pa", "sidecar") for r in readings):
+    if (
+        record
+        and record.get("signed")
+        and not any(m.kind in ("c2pa", "sidecar") for r in readings for m in r.marks)
+    ):
         facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa", "neither in the file nor beside it"))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
@@ -225,6 +231,15 @@ def _read_manifests(
         from labeler.marks import c2pa
 
         yield c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=sidecar)
+
+
+def _traced(found: Evidence) -> Reading:
+    """A generator's trace; a declared one is a label, and its source is the mark's kind."""
+    where = f"{found.where} {found.excerpt}"
+    if found.strength is Strength.DECLARED:
+        mark = Mark(found.source, Status.PRESENT, {"where": where})
+        return Reading((mark,), (Fact("label.ai", Level.SUCCESS, found.source, where),))
+    return Reading((), (Fact(f"evidence.{found.strength}", Level.INFORMATIONAL, None, where),), (found,))
 
 
 def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tuple[Field, ...]]:
@@ -278,18 +293,18 @@ def _notice(
         return Mark("notice", Status.UNKNOWN, {"reason": "pixels not looked at"}), (
             Fact("notice.unchecked", Level.INFORMATIONAL, "notice", "pixels were not looked at"),
         )
-    words = notices.words(label, "image", claim.langs)[claim.tier]
-    surface = medium.surface(src, limits)
+    words = notices.words(label, "image", claim.langs).get(claim.tier)
+    surface = medium.surface(src, limits) if words else None
     seen = Seen()
-    if isinstance(surface, RasterSurface):
+    if words and isinstance(surface, RasterSurface):
         from labeler.surfaces import raster
 
         seen = raster.recognise(surface, claim, words)
-    elif isinstance(surface, VectorSurface):
+    elif words and isinstance(surface, VectorSurface):
         from labeler.surfaces import vector
 
         seen = vector.recognise(surface, claim, words)
-    if not seen.langs:
+    if not words or not seen.langs:
         fact = Fact(
             "notice.mismatch", Level.FAILURE, "notice", "the words that the label claims are not there"
         )
@@ -373,7 +388,7 @@ def verify(
     verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
     return Report(
         path,
-        media_type=found.medium.info.mime,
+        media_type=found.content.mime or found.medium.info.mime,
         sha256=digest(),
         size=len(data),
         verdict=engine.worst(verdicts.values()),
@@ -383,7 +398,7 @@ def verify(
         rules=tuple(r for rules in results.values() for r in rules),
         facts=tuple(facts),
         label=found.label,
-        not_checked=tuple(_not_checked(found, depth)),
+        not_checked=tuple(_not_checked(found)),
     )
 
 
@@ -417,11 +432,11 @@ def _declared(facts: Iterable[Fact]) -> Iterator[Evidence]:
             yield Evidence(f.mark or "", "", Strength.DECLARED, f.mark or "", f.where[:80])
 
 
-def _not_checked(found: Survey, depth: Depth) -> Iterator[str]:
-    yield "generators' traces in metadata, pixels and watermarks"
+def _not_checked(found: Survey) -> Iterator[str]:
+    yield "generators' traces in pixels and watermarks"
     yield "captions beside the file"
-    if depth == "fast":
-        yield "the visible notice (depth fast)"
+    if any(f.code == "notice.unchecked" for f in found.facts):
+        yield "the visible notice"
     if any(f.code == "container.trailing" for f in found.facts):
         yield f"{found.content.trailing} bytes after the container's end"
     if any(f.code == "c2pa.remote" for f in found.facts):

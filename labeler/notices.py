@@ -14,8 +14,8 @@ from labeler.label import Imitates, Label
 
 LANGS = ("kk", "ru", "en")
 MANDATORY = ("kk", "ru")
-Tier = Literal["sentence", "phrase", "short"]
-TIERS: tuple[Tier, ...] = ("sentence", "phrase", "short")
+Tier = Literal["reviewed", "sentence", "phrase", "short"]
+TIERS: tuple[Tier, ...] = ("reviewed", "sentence", "phrase", "short")  # from the longest
 Kind = Literal["image", "video", "audio", "text"]
 
 
@@ -92,16 +92,15 @@ def ids(label: Label, kind: Kind) -> dict[Tier, tuple[str, ...]]:
             and row["imitates"] == imitated
             and row["medium"] in ("*", kind)
         ):
-            return {tier: tuple(row[tier]) for tier in TIERS}
+            found: dict[Tier, tuple[str, ...]] = {tier: tuple(row[tier]) for tier in TIERS[1:]}
+            return {"reviewed": (*found["sentence"], "reviewed"), **found} if label.reviewer else found
     raise AssertionError(f"the catalogue has no row for {label.involvement}, {imitated}, {kind}")
 
 
 def words(label: Label, kind: Kind, langs: Sequence[str]) -> dict[Tier, dict[str, str]]:
-    """For each tier the text per language; a named reviewer (opt-in) is told in the long tier."""
+    """For each tier the text per language, from the longest; the first tells of a reviewer, if one is named."""
     out: dict[Tier, dict[str, str]] = {}
     for tier, entries in ids(label, kind).items():
-        if tier == "sentence" and label.reviewer:
-            entries = (*entries, "reviewed")
         out[tier] = {
             lang: " ".join(_sentence(_texts()[i, lang], len(entries)) for i in entries) for lang in langs
         }

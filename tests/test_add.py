@@ -522,7 +522,7 @@ def test_a_hidden_svg_notice_is_not_recognised(hide: bytes) -> None:
 def test_a_picture_scaled_below_legibility_is_told() -> None:
     first = labeler.add(encode("png", 640, 480), None, label())
     small = io.BytesIO()
-    Image.open(io.BytesIO(first.data)).convert("RGB").resize((400, 300), Image.Resampling.LANCZOS).save(
+    Image.open(io.BytesIO(first.data)).convert("RGB").resize((320, 240), Image.Resampling.LANCZOS).save(
         small, "PNG"
     )
     out = io.BytesIO()

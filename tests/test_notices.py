@@ -32,7 +32,7 @@ def test_every_label_has_words_in_every_tier() -> None:
         made = notices.words(
             Label(system="x", involvement=involvement, imitates=imitated), kind, notices.LANGS
         )  # type: ignore[arg-type]
-        assert set(made) == set(notices.TIERS)
+        assert list(made) == list(notices.TIERS[1:])
         for texts in made.values():
             assert list(texts) == ["kk", "ru", "en"] and all(texts.values())
             # letters alone are never a notice under kz

@@ -39,6 +39,7 @@ __all__ = [
     "Surface",
     "VectorSurface",
     "all_media",
+    "claims",
     "identify",
     "load",
     "whole",
@@ -58,6 +59,11 @@ def load(name: str) -> Medium:
 def all_media() -> tuple[Medium, ...]:
     """Every medium, in registry order."""
     return tuple(load(name) for name in MODULES)
+
+
+def claims(name: str) -> bool:
+    """Whether a medium claims the suffix of this name: its content is then expected to be readable."""
+    return name.lower().endswith(tuple(suffix for medium in all_media() for suffix in medium.info.suffixes))
 
 
 def identify(src: BinaryIO, name: str | None = None) -> Medium:
@@ -81,6 +87,6 @@ def identify(src: BinaryIO, name: str | None = None) -> Medium:
     if medium is None:
         raise UnsupportedError(
             "The file is of no kind that Tañba knows.",
-            "See `docs/capabilities.md` for the kinds it does.",
+            "See `label capabilities` for the kinds it does.",
         )
     return medium

@@ -64,7 +64,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Content:
-    """A container taken apart, to its end.
+    """A container taken apart, to its end. ``mime`` where it is more than the medium's.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -76,6 +76,7 @@ class Content:
     size: tuple[int, int] | None = None
     essence: tuple[Stream, ...] = ()
     trailing: int = 0
+    mime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class MediumInfo:
     slots: frozenset[Slot]
     surface: Literal["raster", "vector", "none"]
     c2pa: Literal["native", "sidecar"]
-    loss: str = ""  # what drawing a notice changes outside its box; "" = nothing
+    loss: str = ""  # when drawing a notice changes more than its box; "" = never
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Painted:
-    """The whole new file, and what was done the second-best way."""
+    """The whole new file, and what was done the second-best way; ``exact``: no pixel outside the box changed."""
 
     data: bytes
     degradations: tuple[str, ...] = ()
+    exact: bool = True
 
 
 @runtime_checkable
@@ -124,7 +126,7 @@ class RasterSurface(Protocol):
         """
 
     def regions(self, box: Box) -> Sequence[Image]:
-        """The box cut from every frame, upright, mode RGB (alpha composed on white).
+        """The box cut from every frame, upright, mode RGB (alpha composed on a middle grey).
 
         Raises:
             UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.

@@ -361,6 +361,7 @@ class _Jpeg:
         slots=frozenset((Slot.XMP, Slot.EXIF, Slot.C2PA)),
         surface="raster",
         c2pa="native",
+        loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables",
     )
 
     def accept(self, head: bytes, name: str | None) -> int:

@@ -62,6 +62,7 @@ for name, (v, h) in zip(("Y", "Cb", "Cr"), main.samp_factor):
     there[:] = new[: there.shape[0], : there.shape[1]]
 main.write_dct(target)
 """
+_NOT_PROGRESSIVE = "the picture is no longer progressive"
 
 
 class JpegSurface:
@@ -122,7 +123,7 @@ class JpegSurface:
             raise LimitError("There is not enough memory for this picture.", "Make it smaller.") from e
         coded = (s for s in new.segments if not s.applied)
         data = rebuilt(self._parsed.segments, [*kept, *coded], self._parsed.tail)
-        return Painted(b"".join(data), tuple(notes))
+        return Painted(b"".join(data), tuple(notes), exact=set(notes) <= {_NOT_PROGRESSIVE})
 
     def _cells(self, box: Box) -> Box:
         """The fewest cells that, with their rim, cover this stored box."""
@@ -178,7 +179,7 @@ class JpegSurface:
         except (OSError, subprocess.SubprocessError, UnreadableError):
             return None  # the caller's next way is worse, and says so
         if frame.marker in _PROGRESSIVE and new.frame.marker not in _PROGRESSIVE:
-            notes.append("the picture is no longer progressive")
+            notes.append(_NOT_PROGRESSIVE)
         return new
 
     def _encoded(self, image: Image.Image, model: str, tables: Sequence[Sequence[int]]) -> bytes:

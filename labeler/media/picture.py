@@ -27,6 +27,16 @@ _KINDS = {
     re.compile(rb"P[1-6]\s+[#\d]"): "PPM",
 }
 
+_MIMES = {
+    "BMP": "image/bmp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "JPEG2000": "image/jp2",
+    "ICO": "image/vnd.microsoft.icon",
+    "PPM": "image/x-portable-anymap",
+}
+
 
 class Picture:
     """The `Medium` of pictures without a medium of their own."""
@@ -63,7 +73,8 @@ class Picture:
         if not kind:
             raise UnreadableError("The input is no picture of a kind that is read here.")
         fields, slots, size = _decoded(data, kind, limits)
-        return Content(fields, slots, size, (Stream("file", (data,)),) if essence else ())
+        coded = (Stream("file", (data,)),) if essence else ()
+        return Content(fields, slots, size, coded, mime=_MIMES[kind])
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
         if puts:

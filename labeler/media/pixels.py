@@ -77,8 +77,10 @@ def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
     except Image.DecompressionBombError as e:
         raise LimitError(f"The picture is too large to decode ({e}).") from e
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as e:
+        # Pillow names a stream by its address: only its other messages help
+        why = "" if isinstance(e, UnidentifiedImageError) else f" ({e})"
         raise UnreadableError(
-            f"The picture's pixels cannot be read ({e}).", "Open and export it again."
+            f"The picture's pixels cannot be read{why}.", "Open and export it again."
         ) from e
     check_pixels(image.size, frames, limits)
     return image
@@ -95,11 +97,11 @@ def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """Mode RGB, transparency composed on white, 16 bits scaled to 8."""
+    """Mode RGB, 16 bits scaled to 8, transparency composed on a middle grey: what shines through is never contrast."""
     if image.mode.startswith("I"):
         # convert() would clip instead of scaling, and knows no transparent 16-bit grey
         return image.convert("I").point(lambda v: v / 257).convert("L").convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "#808080"), rgba).convert("RGB")
     return image.convert("RGB")

@@ -472,7 +472,8 @@ class PngSurface:
             exact = "; no pixel outside the notice changes"
             cost = " of 8 bits a sample" if self._coding.depth == 16 else exact
             data = self._assembled(self._redrawn(plate, spot, home, canvas))
-            return Painted(data, (f"The animation's frames were rewritten as full frames{cost}.",))
+            note = f"the animation's frames were rewritten as full frames{cost}"
+            return Painted(data, (note,), exact=self._coding.depth < 16)
 
     def _inflated(self, picture: _Picture) -> bytes:
         """Its filtered rows."""

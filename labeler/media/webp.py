@@ -202,7 +202,8 @@ class WebPSurface:
             coded.append(_made_frame(area, frame.duration, picture) if webp.animated else picture)
             lossy += not frame.lossless
             standing = not frame.disposed
-        return Painted(b"".join(self._put(coded, canvas)), _degradations(lossy, len(coded)))
+        data = b"".join(self._put(coded, canvas))
+        return Painted(data, _degradations(lossy, len(coded)), exact=not lossy)
 
     def _put(self, coded: Sequence[_Bytes], canvas: tuple[int, int]) -> Iterator[_Bytes]:
         """The file with these frames instead of its own, on a canvas of this size."""
@@ -355,7 +356,7 @@ def _encoded(sheet: Image.Image, lossless: bool) -> bytes:
 def _degradations(lossy: int, frames: int) -> tuple[str, ...]:
     if not lossy:
         return ()
-    what = "The picture is lossy and was" if frames == 1 else f"{lossy} of {frames} frames are lossy and were"
+    what = "the picture is lossy and was" if frames == 1 else f"{lossy} of {frames} frames are lossy and were"
     return (f"{what} encoded again at quality {_QUALITY}",)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 _CLAIM_SIGNING = "1.3.6.1.4.1.62558.2.1"
 _YEARS = dt.timedelta(days=3652)
+_NOBODY = "Tanba local identity"  # no certificate of ours claims a publisher that nobody checked
 _NAME = re.compile(r"[\w][\w .-]{0,63}", re.UNICODE)
 
 
@@ -167,15 +168,15 @@ def from_files(chain: Path, key: Path) -> Identity:
     return identity
 
 
-def ensure(name: str = DEFAULT, organisation: str = "") -> Identity:
-    """The identity of that name; the default one is made on first use.
+def ensure(name: str = DEFAULT, *, keep: bool = True) -> Identity:
+    """The identity of that name; the default one is made on first use (for this once only, unless ``keep``).
 
     Raises:
         IdentityError: it does not exist and is not the default one, or it cannot be written.
     """
     if name != DEFAULT or (_folder(name) / "key.pem").exists():
         return load(name)
-    return create(name, organisation, exist_ok=True)
+    return create(name, exist_ok=True) if keep else _make(name, _NOBODY)
 
 
 def create(name: str, organisation: str = "", *, exist_ok: bool = False) -> Identity:
@@ -185,7 +186,7 @@ def create(name: str, organisation: str = "", *, exist_ok: bool = False) -> Iden
         IdentityError: it exists already (unless ``exist_ok``), or the data directory cannot be written.
     """
     folder = _folder(name)
-    identity = _make(name, organisation or "Tanba local identity")
+    identity = _make(name, organisation or _NOBODY)
     scratch: str | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -25,6 +25,7 @@ BAND_HEIGHTS = (
     1.0,
 )  # of the picture's: a band covers nothing, so below a small picture it may be as tall
 MIN_CONTRAST = 7.0
+_MAX_SIDE = 1 << 17  # px; no picture that is decoded is longer
 _PAD, _LINE, _GAP, _MARGIN, _MAX_ROWS = (
     0.5,
     1.3,
@@ -77,40 +78,59 @@ class Layout:
                 return cls("none")
             em, rows, width, height = data["em"], data["rows"], data["size"]["w"], data["size"]["h"]
             x, y, w, h = (data["box"][k] for k in "xywh")
-            numbers = (em, rows, x, y, w, h, width, height)
-            sane = (
+            whole = all(type(n) is int for n in (em, rows, x, y, w, h))
+            sized = all(type(n) in (int, float) and 1 <= n <= _MAX_SIDE for n in (width, height))
+            assert (
                 data["mode"] in ("plate", "band")
                 and data["tier"] in TIERS
+                and data["langs"]
                 and set(data["langs"]) <= set(LANGS)
-                and all(type(n) in (int, float) and 0 <= n < 1e6 for n in numbers)
-                and min(em, rows, w, h, width, height) > 0
-                and rows <= _MAX_ROWS
-                and em <= height
+                and whole
+                and sized
+                and 1 <= rows <= _MAX_ROWS
+                and 1 <= em <= height
+                and min(x, y) >= 0
+                and min(w, h) >= 1
+                and x + w < width + 0.5  # vectors have no whole px
+                and y + h < height + 0.5
             )
-            assert sane
         except (AssertionError, KeyError, TypeError, ValueError):
             return None
         langs = tuple(lang for lang in LANGS if lang in data["langs"])
         return cls(data["mode"], langs, data["tier"], em, int(rows), Box(x, y, w, h), (width, height))
 
     @property
+    def is_band(self) -> bool:
+        """A strip of its own below a picture, whatever the record calls it."""
+        b, (width, height) = self.box, self.size
+        below = abs(b.y + b.h - height) <= 2 and b.h <= BAND_HEIGHTS[-1] * b.y + 2
+        return self.mode == "band" and b.x == 0 and abs(b.w - width) <= 2 and below
+
+    @property
     def min_em(self) -> float:
         """The smallest legible type in a picture of this size; a band's own height does not count."""
-        height = self.size[1] - (self.box.h if self.mode == "band" else 0)
+        height = self.size[1] - (self.box.h if self.is_band else 0)
         return max(MIN_EM, EM_SHARE * min(self.size[0], height))
 
     @property
     def legible(self) -> bool:
-        """Large enough, not too large, inside the frame, with room for its own lines."""
-        b, (width, height) = self.box, self.size
-        share = 0.5 if self.mode == "band" else MAX_SHARE
-        inside = b.x + b.w < width + 0.5 and b.y + b.h < height + 0.5  # vectors have no whole px
+        """Large enough, and not too large."""
+        share = 0.5 if self.is_band else MAX_SHARE
         # a container's grid may widen the box by less than one of its 16 px blocks on each side
-        small = (b.w - 32) * (b.h - 32) <= share * width * height
-        return inside and small and self.em >= self.min_em * 0.999 and b.h >= block_height(self) * 0.999
+        small = (self.box.w - 32) * (self.box.h - 32) <= share * self.size[0] * self.size[1]
+        return small and self.em >= self.min_em * 0.999
+
+    def holds(self, words: Mapping[str, str]) -> bool:
+        """Whether the words have room in the box."""
+        blocks = lines(self, words)
+        width = self.em * (max(measure(line) for block in blocks for line in block) + _PAD)
+        height = self.em * (sum(map(len, blocks)) * _LINE + (len(blocks) - 1) * _GAP)
+        return width <= self.box.w + 1 and height <= self.box.h + 1
 
     def at(self, size: tuple[float, float]) -> Layout | None:
         """The same notice in the picture scaled to another size; None if its proportions are others."""
+        if size == self.size:
+            return self
         scale = size[0] / self.size[0]
         if abs(size[1] / self.size[1] / scale - 1) > 0.02:
             return None
@@ -204,7 +224,7 @@ def arrange(
     short = min(width, shown)
     em = math.ceil(max(MIN_EM, EM_SHARE * short))
     margin = math.ceil(max(4, _MARGIN * short))
-    for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), TIERS):
+    for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), words):
         langs = tuple(words[tier])
         for rows in range(1, _MAX_ROWS + 1):
             texts = [line for lang in langs for line in wrap(words[tier][lang], rows)]
@@ -215,7 +235,7 @@ def arrange(
                     box = fit(Box(0, math.ceil(height), math.floor(width), h))
                     return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
             elif w <= width - 2 * margin and h <= height - 2 * margin and w * h <= MAX_SHARE * width * height:
-                box = Box(margin, math.floor(height - margin - h), w, h)
+                box = _inset(Box(margin, math.floor(height - margin - h), w, h), size, fit)
                 return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
     way_out = "Show it beside the picture and pass --notice none."
     if mode == "plate":
@@ -223,6 +243,16 @@ def arrange(
             arrange(size, words, "band")
             way_out = "Pass --notice band to add it below the picture."
     raise NoticeError(f"no notice fits legibly into {width:g} x {height:g}.", way_out)
+
+
+def _inset(box: Box, size: tuple[float, float], fit: Callable[[Box], Box]) -> Box:
+    """The box moved inwards, by a block at the most, where the container's grid would widen it to the frame."""
+    for step in range(0, 17, 4):
+        moved = Box(box.x + step, max(0, box.y - step), box.w, box.h)
+        fitted = fit(moved)
+        if fitted.x > 0 and fitted.y + fitted.h < size[1] and fitted.x + fitted.w < size[0]:
+            return moved
+    return box
 
 
 def _union(a: Box, b: Box) -> Box:

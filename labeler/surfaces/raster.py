@@ -18,7 +18,7 @@ from labeler.media.pixels import open_picture
 from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
-_LIKENESS = 0.75  # correlation with the expected words; other words of the same shape reach 0.3
+_LIKENESS = 0.7  # correlation of each word with its letters; other words of the same shape reach 0.5 at most
 _lock = threading.Lock()
 
 
@@ -49,7 +49,7 @@ def draw(
 
 
 def render(layout: Layout, words: Mapping[str, str]) -> tuple[Image.Image, list[list[Box]]]:
-    """The plate, mode RGB, of the box's size, and the box of each line (per language) within it. Not to be drawn on."""
+    """The plate, mode RGB, of the box's size, and the box of each word (per language) within it. Not to be drawn on."""
     return _render(layout, tuple(words.items()))
 
 
@@ -68,11 +68,14 @@ def _render(layout: Layout, words: tuple[tuple[str, str], ...]) -> tuple[Image.I
             boxes.append([])
             for text, y in zip(block, ys, strict=True):
                 x, top = left, round(y)
-                for letter in text:
-                    pen.text((x * zoom, top * zoom), letter, fill=255, font=font)
-                    x += fonts.measure(letter) * layout.em
                 height = math.ceil(fonts.HEIGHT * layout.em)
-                boxes[-1].append(Box(max(0, math.floor(left) - 1), top, math.ceil(x - left) + 2, height))
+                for word in text.split():
+                    start = x
+                    for letter in word:
+                        pen.text((x * zoom, top * zoom), letter, fill=255, font=font)
+                        x += fonts.measure(letter) * layout.em
+                    boxes[-1].append(Box(math.floor(start) - 1, top, math.ceil(x - start) + 2, height))
+                    x += fonts.measure(" ") * layout.em
     plate = sheet.reduce(zoom) if zoom > 1 else sheet
     return Image.merge("RGB", (plate, plate, plate)), boxes
 
@@ -86,20 +89,12 @@ def recognise(surface: RasterSurface, claim: Layout, words: Mapping[str, str]) -
         UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
     """
     there = claim.at(surface.size)
-    if there is None or not _inside(there.box, surface.size):
+    if there is None or not _inside(there.box, surface.size) or not claim.holds(words):
         return Seen()
-    plate, boxes = render(claim, words)
-    size = there.box.w, there.box.h
-    expected = (
-        plate.convert("L")
-        if size == plate.size
-        else plate.convert("L").resize(size, Image.Resampling.LANCZOS)
-    )
-    boxes = [
-        [_scaled(part, size[0] / plate.width, size[1] / plate.height) for part in block] for block in boxes
-    ]
+    plate, boxes = render(there, words)
+    expected = plate.convert("L")
     # a scaler rounds where we cannot know
-    shifts = [(0, 0)] if size == plate.size else [(x, y) for x in (0, -1, 1) for y in (0, -1, 1)]
+    shifts = [(0, 0)] if there.size == claim.size else [(x, y) for x in (0, -1, 1) for y in (0, -1, 1)]
     found, contrast = set(claim.langs), 21.0
     for region in surface.regions(there.box):
         for lang, parts in zip(claim.langs, boxes, strict=True):
@@ -109,10 +104,6 @@ def recognise(surface: RasterSurface, claim: Layout, words: Mapping[str, str]) -
             else:
                 contrast = min(contrast, *ratio)
     return Seen(tuple(lang for lang in claim.langs if lang in found), there, contrast)
-
-
-def _scaled(box: Box, x: float, y: float) -> Box:
-    return Box(round(box.x * x), round(box.y * y), max(1, round(box.w * x)), max(1, round(box.h * y)))
 
 
 def _inside(box: Box, size: tuple[int, int]) -> bool:
@@ -128,7 +119,7 @@ def _best(
 def _compare(
     seen: Image.Image, expected: Image.Image, part: Box, shift: tuple[int, int] = (0, 0)
 ) -> tuple[float, float]:
-    """Correlation of a line with its expected letters, and the contrast of letters to ground."""
+    """Correlation of a word with its expected letters, and the contrast of letters to ground."""
     x, y = part.x + shift[0], part.y + shift[1]
     crop = seen.crop((x, y, x + part.w, y + part.h))
     template = expected.crop((part.x, part.y, part.x + part.w, part.y + part.h))

@@ -70,7 +70,7 @@ def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -
     """The languages of the notice when it stands exactly as claimed and nothing is painted after it."""
     found, view = surface.inserted(), surface.view
     there = claim.at((view[2] * _css(surface), view[3] * _css(surface)))
-    if not found or not found[1] or there is None:
+    if not found or not found[1] or there is None or not claim.holds(words):
         return Seen()
     expected = element(claim, words, view[:2], claim.size[0] / view[2])
     return Seen(claim.langs, there, 21) if found[0] == expected else Seen()

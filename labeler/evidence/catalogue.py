@@ -1,0 +1,188 @@
+"""The catalogue of generators' traces: data (`schemas/generators.json`), compiled on first use."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import islice
+from typing import Any, NamedTuple
+
+from labeler.evidence.graph import Graph
+from labeler.evidence.value import Value, shown
+from labeler.facts import Evidence, Strength
+from labeler.media.base import Field
+
+_WIDTH = 10_000  # nodes of a JSON value that one step of a path looks at
+_SCALAR = 1_000  # characters of a scalar in JSON that a pattern sees
+
+
+class Hit(NamedTuple):
+    """A condition that a field meets; ``doubt`` says that the picture is not what the field describes."""
+
+    where: str
+    excerpt: str
+    doubt: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One test of one value: ``equals``, a ``pattern``, or ``json`` (a pattern, or None, for each path)."""
+
+    where: tuple[str, ...]
+    equals: frozenset[str]
+    after: re.Pattern[str] | None
+    pattern: re.Pattern[str] | None
+    json: tuple[tuple[tuple[str, ...], re.Pattern[str] | None], ...]
+    graph: Graph | None
+    nodes: tuple[str, ...]
+
+    def test(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
+        """Whether the value meets it; the excerpt is the key and what matched, never what stands around it."""
+        if self.json:
+            return self._test_json(field, value, size)
+        if self.pattern is None:
+            return _hit(field, value.text) if value.text in self.equals else None
+        found = self.pattern.search(value.text)
+        return _hit(field, _token(found)) if found else None
+
+    def _test_json(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
+        start = 0
+        if self.after:
+            if not (found := self.after.match(value.text)):
+                return None
+            start = found.end()
+        if (root := value.json(start)) is None:
+            return None
+        tokens = [_first(root, path, pattern) for path, pattern in self.json]
+        if not all(tokens):
+            return None
+        doubt = False
+        if self.graph and size:
+            doubt = any(self.graph.denies(nodes, size) for nodes in _reach(root, self.nodes))
+        return _hit(field, ", ".join(filter(None, tokens)), doubt)
+
+
+def _hit(field: Field, token: str, doubt: bool = False) -> Hit:
+    excerpt = f"{field.key}: {token}"
+    return Hit(field.where, shown(f"not this picture? {excerpt}" if doubt else excerpt), doubt)
+
+
+def _token(found: re.Match[str]) -> str:
+    return ", ".join(filter(None, found.groups())) or found[0]
+
+
+def _first(root: Any, path: tuple[str, ...], pattern: re.Pattern[str] | None) -> str | None:
+    """The name, and what matched, of the first value at that path which fits."""
+    name = next((step for step in reversed(path) if step != "*"), "*")
+    for value in _reach(root, path):
+        if pattern is None:
+            return name
+        text = str(value) if isinstance(value, str | int | float) else ""
+        if found := pattern.search(text[:_SCALAR]):
+            return f"{name}={_token(found)}"
+    return None
+
+
+def _reach(root: Any, path: Sequence[str]) -> list[Any]:
+    values = [root]
+    for step in path:
+        values = list(islice((child for v in values for child in _children(v, step)), _WIDTH))
+    return values
+
+
+def _children(value: Any, step: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if step == "*":
+            yield from value.values()
+        elif step in value:
+            yield value[step]
+    elif isinstance(value, list) and step == "*":
+        yield from value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One trace of one generator: all of ``all`` and one of ``any`` (numbers of conditions) must be met."""
+
+    id: str
+    name: str
+    strength: Strength
+    all: tuple[int, ...]
+    any: tuple[int, ...]
+    unless: frozenset[str]
+
+    def hits(self, seen: Mapping[int, Hit]) -> list[Hit]:
+        """Those that make it so; empty: it is not so."""
+        chosen = [seen[n] for n in self.all if n in seen]
+        choice = sorted((seen[n] for n in self.any if n in seen), key=lambda hit: hit.doubt)
+        if len(chosen) < len(self.all) or (self.any and not choice):
+            return []
+        return chosen + choice[:1]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Entries in order, and their conditions by the key of the field they speak of."""
+
+    version: str
+    entries: tuple[Entry, ...]
+    by_key: Mapping[str, Sequence[tuple[int, Condition]]]
+
+    def findings(self, seen: Mapping[int, Hit]) -> Iterator[Evidence]:
+        """What the met conditions amount to; an entry says nothing where one of its ``unless`` has spoken."""
+        found: set[str] = set()
+        for entry in self.entries if seen else ():
+            if not entry.unless & found and (hits := entry.hits(seen)):
+                found.add(entry.id)
+                strength = Strength.WEAK if any(h.doubt for h in hits) else entry.strength
+                excerpt = shown("; ".join(h.excerpt for h in hits))
+                yield Evidence(entry.id, entry.name, strength, hits[0].where, excerpt)
+
+
+@functools.cache
+def load() -> Catalogue:
+    """The catalogue that ships; its schema is ``schemas/generators.schema.json``."""
+    data = json.loads(resources.files("labeler.schemas").joinpath("generators.json").read_text("utf-8"))
+    graphs = {name: Graph.from_dict(graph) for name, graph in data["graphs"].items()}
+    by_key: dict[str, list[tuple[int, Condition]]] = {}
+    number = 0
+
+    def conditions(items: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+        nonlocal number
+        for item in items:
+            number += 1
+            for key in item["key"]:
+                by_key.setdefault(key, []).append((number, _condition(item, graphs)))
+            yield number
+
+    entries = tuple(
+        Entry(
+            entry["id"],
+            entry["name"],
+            Strength(entry["strength"]),
+            tuple(conditions(entry.get("all", ()))),
+            tuple(conditions(entry.get("any", ()))),
+            frozenset(entry.get("unless", ())),
+        )
+        for entry in data["entries"]
+    )
+    return Catalogue(data["version"], entries, by_key)
+
+
+def _condition(item: Mapping[str, Any], graphs: Mapping[str, Graph]) -> Condition:
+    def compiled(pattern: str | None) -> re.Pattern[str] | None:
+        return re.compile(pattern) if pattern else None
+
+    return Condition(
+        where=tuple(item["where"]),
+        equals=frozenset(item.get("equals", ())),
+        after=compiled(item.get("after")),
+        pattern=compiled(item.get("pattern")),
+        json=tuple((tuple(path.split("/")), compiled(p)) for path, p in item.get("json", {}).items()),
+        graph=graphs[item["graph"]] if "graph" in item else None,
+        nodes=tuple(filter(None, item.get("nodes", "").split("/"))),
+    )
