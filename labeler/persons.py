@@ -10,8 +10,8 @@ from importlib import resources
 
 from labeler.media.base import Field
 
-_VERSION = re.compile(r"[\s\-_]*v?[\d.]+$")
 _SPACES = re.compile(r"[\s\-_·.]+")
+_MAX_AUTHOR = 4096  # bytes; longer ones name nobody
 _AUTHOR_FIELDS = frozenset({"artist", "author", "creator", "dc:creator", "2:80", "xpauthor"})
 _PROMPT_KEYS = frozenset(
     {
@@ -51,7 +51,7 @@ def is_ai(author: str, system: str | None = None) -> bool:
     name = _plain(author)
     if not name or name in given:
         return False
-    unversioned = _plain(_VERSION.sub("", author))
+    unversioned = _plain(author.rstrip("0123456789.").removesuffix("v").rstrip(" -_"))
     return (
         name in products
         or (unversioned in products and unversioned not in given)
@@ -62,8 +62,10 @@ def is_ai(author: str, system: str | None = None) -> bool:
 def ai_authors(fields: Iterable[Field], system: str | None) -> Iterator[tuple[str, str]]:
     """Place and value of each author field that names an AI system."""
     for field in fields:
-        if field.key.casefold() in _AUTHOR_FIELDS:
-            for part in re.split(r"[;,\x00]", field.value.decode("utf-8", "replace")):
+        if field.key.casefold() in _AUTHOR_FIELDS and len(field.value) <= _MAX_AUTHOR:
+            # Windows' XP fields are UTF-16
+            text = field.value.decode("utf-16-le" if field.key.startswith("XP") else "utf-8", "replace")
+            for part in re.split(r"[;,\x00]", text):
                 if is_ai(part, system):
                     yield f"{field.where} {field.key}", part.strip()[:80]
 

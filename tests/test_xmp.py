@@ -134,3 +134,34 @@ def test_mutated_packets_never_surprise(data: st.DataObject) -> None:
         xmp.write(bytes(packet), label(), NOTICES, {})
     except LabelError:
         pass
+
+
+def test_what_others_merged_into_our_description_stays() -> None:
+    first, _ = xmp.write(None, label(), NOTICES, {"n": 1})
+    merged = first.replace(
+        b"  </rdf:Description>",
+        b'   <dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">Aigerim</dc:creator>\n  </rdf:Description>',
+    ).replace("жасалған".encode(), "жасалды".encode(), 1)
+    second, _ = xmp.write(merged, label(involvement=Involvement.MODIFIED), NOTICES, {"n": 2})
+    read = xmp.parse(second)
+    assert read.values("dc:creator") == ("Aigerim",) and xmp.record(read) == {"n": 2}
+    assert read.values("tanba:Record") and second.count(b"tanba:Record>") == 2
+    assert xmp.write(second, label(involvement=Involvement.MODIFIED), NOTICES, {"n": 2})[0] == second
+
+
+def test_an_attribute_inside_anothers_value_is_no_attribute() -> None:
+    body = (
+        f'<rdf:Description rdf:about="" xmlns:q="q:/" {IPTC} '
+        "q:a=\"keep  i:DigitalSourceType='digitalCapture' as it is\" i:DigitalSourceType='digitalCapture'/>"
+    )
+    packet, replaced = xmp.write(wrap(body), label(), NOTICES, {})
+    read = xmp.parse(packet)
+    assert read.values("q:a") == ("keep  i:DigitalSourceType='digitalCapture' as it is",)
+    assert read.values("Iptc4xmpExt:DigitalSourceType") == (label().source_type,) and len(replaced) == 1
+
+
+def test_hostile_packets_take_linear_time() -> None:
+    many = " ".join(f'q:a{i}="1"' for i in range(60_000))
+    assert len(xmp.parse(wrap(f'<rdf:Description rdf:about="" xmlns:q="q:/" {many}/>')).properties) == 60_000
+    empty = f"<rdf:RDF {RDF}/>" * 3000
+    assert xmp.parse(f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{empty}</x:xmpmeta>'.encode()).end > 0

@@ -34,8 +34,21 @@ PREFIXES: dict[str, str] = {
     "pdf": "http://ns.adobe.com/pdf/1.3/",
 }
 _SHORT = {uri: prefix for prefix, uri in PREFIXES.items()}
+# what a description of ours consists of, besides the notice as a caption where there was none
+_OURS = frozenset(
+    {
+        "Iptc4xmpExt:DigitalSourceType",
+        "Iptc4xmpExt:AISystemUsed",
+        "Iptc4xmpExt:AISystemVersionUsed",
+        "Iptc4xmpExt:AIPromptInformation",
+        "tanba:Notice",
+        "tanba:Record",
+    }
+)
 MAX_PACKET = 16 << 20
 _MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
+_NAME = re.compile(rb"[^\s/>]+")
+_ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _TAG = re.compile(rb"(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -131,7 +144,11 @@ class _Reader:
         if len(self.stack) > _MAX_DEPTH or self.count > _MAX_ELEMENTS:
             raise LimitError("The XMP packet is nested too deep or has too many elements.")
         self._text.clear()
-        if tag == "rdf:RDF" and self.data[(end := _tag_end(self.data, at)) - 2 : end] == b"/>":
+        if (
+            tag == "rdf:RDF"
+            and self.opened is None
+            and self.data[(end := _tag_end(self.data, at)) - 2 : end] == b"/>"
+        ):
             name_end = next(i for i in range(at, end) if self.data[i] in b" \t\r\n/")
             close = b"></" + self.data[at + 1 : name_end] + b">"
             self.opened = self.data[: end - 2] + close + self.data[end:]
@@ -144,14 +161,17 @@ class _Reader:
                     self._open.langs.append("")
         elif tag == "rdf:Description" and "rdf:RDF" in self.stack[-2:-1]:
             self._description = (at, set())
+            spans = self._attribute_spans(at)
             for key, value in attrs.items():
                 short = _qualify(key)
                 if short == "rdf:about":
                     self.about = value if self.about is None else self.about
                 elif not short.startswith(("rdf:", "xml:")):
                     self._description[1].add(short)
-                    span = self._attribute_span(at, short, key)
-                    self.found.append(Property(short, (value,), ("",), span))
+                    _, _, local_and_prefix = key.partition(" ")
+                    local, _, prefix = local_and_prefix.partition(" ")
+                    raw = f"{prefix}:{local}" if prefix else local
+                    self.found.append(Property(short, (value,), ("",), spans.get(raw, (at, at))))
         elif self.stack[-2:-1] == ["rdf:Description"] and self._description:
             self._description[1].add(tag)
             self._open, self._depth_of_property = _Open(tag, at), len(self.stack)
@@ -161,13 +181,16 @@ class _Reader:
                     self._open.texts.append(value)
                     self._open.langs.append("")
 
-    def _attribute_span(self, at: int, short: str, key: str) -> tuple[int, int]:
-        raw = key.rsplit(" ", 1)[-1].encode() + b":" + short.rsplit(":", 1)[-1].encode()
-        tag_end = _tag_end(self.data, at)
-        m = re.compile(rb"\s" + re.escape(raw) + rb"\s*=\s*(\"[^\"]*\"|'[^']*')").search(
-            self.data, at, tag_end
-        )
-        return m.span() if m else (at, at)
+    def _attribute_spans(self, at: int) -> dict[str, tuple[int, int]]:
+        """Where each attribute of the tag that begins there stands, with the space before it, by its raw name."""
+        end = _tag_end(self.data, at)
+        name = _NAME.match(self.data, at + 1)
+        spans: dict[str, tuple[int, int]] = {}
+        found = _ATTRIBUTE.match(self.data, name.end() if name else at, end)
+        while found:
+            spans[found[1].decode()] = found.span()
+            found = _ATTRIBUTE.match(self.data, found.end(), end)
+        return spans
 
     def _chars(self, text: str) -> None:
         self._text.append(text)
@@ -198,7 +221,7 @@ class _Reader:
             if "tanba:Record" in names:
                 self.own = (start, _element_end(self.data, start, at))
             self._description = None
-        elif tag == "rdf:RDF" and self.end < 0 and self.data[at : at + 2] == b"</":
+        elif tag == "rdf:RDF" and self.end < 0 and self.opened is None and self.data[at : at + 2] == b"</":
             self.end = at
 
 
@@ -213,8 +236,8 @@ def _element_end(data: bytes, start: int, end_event: int) -> int:
     return first if data[first - 2 : first] == b"/>" else _tag_end(data, end_event)
 
 
-def parse(packet: bytes) -> Packet:
-    """Take a packet apart.
+def parse(packet: bytes, *, opened: bool = False) -> Packet:
+    """Take a packet apart; ``opened``: its self-closing ``<rdf:RDF/>`` was opened already.
 
     Raises:
         UnreadableError: not well-formed, a DTD, or no ``rdf:RDF``. LimitError: too large or too deep.
@@ -227,8 +250,8 @@ def parse(packet: bytes) -> Packet:
         reader.parser.Parse(data, True)
     except expat.ExpatError as e:
         raise UnreadableError(f"The XMP packet is not well-formed XML ({e}).") from e
-    if reader.opened:
-        return parse(reader.opened)
+    if reader.end < 0 and reader.opened and not opened:
+        return parse(reader.opened, opened=True)
     if reader.end < 0:
         raise UnreadableError("The XMP packet holds no RDF.")
     return Packet(data, tuple(reader.found), reader.about or "", reader.end, reader.own)
@@ -292,11 +315,16 @@ def write(
     """
     old = parse(packet) if packet else _empty()
     puts = _properties(label, notices, record)
-    cuts = [old.own] if old.own else []
+    own = old.own
+    before = set(old.values("tanba:Notice"))
+    inside = [p for p in old.properties if own and own[0] <= p.span[0] < own[1]]
+    ours = [p for p in inside if p.name in _OURS or (p.name == "dc:description" and set(p.values) <= before)]
+    if len(ours) < len(inside):
+        own = None  # somebody merged their properties into our description: only ours go
+    cuts = [own] if own else [p.span for p in ours]
     replaced: list[str] = []
     for p in old.properties:
-        inside_own = old.own and old.own[0] <= p.span[0] < old.own[1]
-        if inside_own or p.name not in puts:
+        if p in ours or p.name not in puts:
             continue
         if p.name == "dc:description":
             del puts["dc:description"]
@@ -310,13 +338,13 @@ def write(
         f'<rdf:Description rdf:about={quoteattr(old.about)} xmlns:rdf="{RDF}" {spaces}>\n{body}  </rdf:Description>'
     ).encode()
     data, at = old.data, old.end
-    if old.own:
-        at = old.own[0]
+    if own:
+        at = own[0]
     out, position, placed = bytearray(), 0, False
     for start, end in sorted({*cuts, (at, at)}):
         out += data[position:start]
         if start == at and not placed:
-            out += element if old.own else b" " + element + b"\n "
+            out += element if own else b" " + element + b"\n "
             placed = True
         position = max(position, end)
     out += data[position:]
