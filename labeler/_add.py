@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from labeler import files, media, notices, persons
-from labeler._verify import Source, Survey, load, survey
+from labeler._verify import Sidecar, Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
     NoticeError,
@@ -118,18 +118,22 @@ def add(
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
     engine.check(policies)
+    if backup is not None and (not backup or "/" in backup or backup == files.SIDECAR):
+        raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
-        data, beside = load(source, limits)
+        data, found_beside = load(source, limits)
         found = survey(
             data,
             title,
-            sidecar=beside,
+            sidecar=found_beside,
             anchors=trust.own_anchors,
             depth="default",
             limits=limits,
             essence=True,
         )
-        _refuse(found, label, sidecar, beside)
+        fits = not any(f.code == "sidecar.foreign" for f in found.facts)
+        beside = found_beside.data if found_beside and fits else None
+        _refuse(found, label, sidecar, beside, original)
         prompt = label.prompt
         label = replace(
             label,
@@ -163,6 +167,8 @@ def add(
             _write(target, destination, made.data, place, made.sidecar, path, backup)
     except LabelError as e:
         raise type(e)(f"{called}: {e.message}", e.hint) from e
+    except OSError as e:
+        raise WriteError(f"{called}: {e.strerror}.", "Check path, space and permissions.") from e
     return Receipt(
         source=str(called),
         target=str(destination) if destination else None,
@@ -246,7 +252,15 @@ def _write(
             ) from e
 
 
-def _refuse(found: Survey, label: Label, detached: bool, beside: bytes | None) -> None:
+def _refuse(
+    found: Survey, label: Label, detached: bool, beside: bytes | None, original: object | None
+) -> None:
+    if original is not None and label.involvement is not Involvement.MODIFIED:
+        raise UsageError(
+            "an original is named, but the label does not say modified.", "Pass --involvement modified."
+        )
+    if original is not None and found.status("c2pa") is not Status.ABSENT:
+        raise UsageError("it is signed, so it is its own parent.", "Leave out --original.")
     if label.reviewer and persons.is_ai(label.reviewer):
         raise UsageError(f"the reviewer {label.reviewer!r} is an AI system.", "Only a person can review.")
     if fact := found.tampered:
@@ -264,7 +278,12 @@ def _refuse(found: Survey, label: Label, detached: bool, beside: bytes | None) -
             f"{where} names an AI system ({value!r}) as the author; only a person can be one.",
             "Correct the author in the file's metadata first.",
         )
-    if Slot.C2PA in found.content.slots and (detached or beside):
+    embedded = found.status("c2pa") is not Status.ABSENT and not any(
+        f.code == "c2pa.remote" for f in found.facts
+    )
+    if found.status("sidecar") is Status.INVALID:
+        raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
+    if embedded and (detached or beside or found.medium.info.c2pa == "sidecar"):
         raise UsageError(
             "it carries an embedded manifest; a sidecar beside it would contradict it.",
             "Leave out --sidecar, or move the sidecar away.",
@@ -277,6 +296,8 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
             f"`label identity export {signer.name}`."
         )
+    if found.layout and found.layout.mode != "none" and found.status("notice") is Status.INVALID:
+        yield "The notice that an older label claims is not at its place: if the picture was cropped, two may stand there."
     if places := list(dict.fromkeys(persons.prompts(found.fields))):
         yield f"The file's own metadata seems to hold a prompt and is kept ({', '.join(places[:5])}): prompts can be personal."
     if not label.publisher:
@@ -517,7 +538,7 @@ class _Work:
         again = survey(
             out,
             self.title,
-            sidecar=store,
+            sidecar=Sidecar(store) if store else None,
             anchors=trust.own_anchors,
             depth="default",
             limits=self.limits,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from labeler import batch, evidence, files, media, notices, persons
-from labeler.errors import LabelError, LimitError, UnreadableError, UnsupportedError
+from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
 from labeler.marks import xmp
@@ -30,7 +30,17 @@ SCHEMA_VERSION = 1
 Depth = Literal["fast", "default"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
+# kinds without a medium of ours in which c2pa looks for a manifest all the same
+_C2PA_READS = frozenset({"image/gif", "image/tiff", "image/avif"})
 _CLEAN = ("c2pa", "sidecar", "xmp", "notice")  # every report tells of these, absent or not
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A manifest store beside a file; ``exact``: its name can speak of no other file."""
+
+    data: bytes
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def survey(
     data: bytes,
     name: str | None,
     *,
-    sidecar: bytes | None,
+    sidecar: Sidecar | None,
     anchors: Callable[[], Anchors],
     depth: Depth,
     limits: Limits,
@@ -195,6 +205,8 @@ def survey(
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
     for where, value in persons.ai_authors(fields, label.system if label else None):
         facts.append(Fact("author.ai", Level.FAILURE, None, f"{where}: {value}"))
+    if label and packet:
+        facts += _contradictions(label, packet)
     layout = Layout.from_dict(record.get("notice")) if record else None
     if any(f.code == "c2pa.tampered" for f in facts):
         depth = "fast"  # the pixels are not what was signed, and may not even decode
@@ -217,20 +229,27 @@ def _read_manifests(
     data: bytes,
     medium: Medium,
     content: Content,
-    sidecar: bytes | None,
+    sidecar: Sidecar | None,
     anchors: Callable[[], Anchors],
     signed: Reading | None,
 ) -> Iterator[Reading]:
     if signed:
         yield signed
-    elif Slot.C2PA in content.slots:
+    elif Slot.C2PA in content.slots or (medium.info.c2pa == "sidecar" and content.mime in _C2PA_READS):
         from labeler.marks import c2pa
 
-        yield c2pa.read(io.BytesIO(data), medium.info.mime, anchors())
+        reading = c2pa.read(io.BytesIO(data), content.mime or medium.info.mime, anchors())
+        if reading.marks[0].status is not Status.ABSENT:
+            yield reading
     if sidecar:
         from labeler.marks import c2pa
 
-        yield c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=sidecar)
+        reading = c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=sidecar.data)
+        if not sidecar.exact and reading.marks[0].status is not Status.PRESENT:
+            why = "its name could speak of another file, and it does not fit this one"
+            fact = Fact("sidecar.foreign", Level.INFORMATIONAL, "sidecar", why)
+            reading = Reading((Mark("sidecar", Status.UNKNOWN, {"reason": why}),), (fact,))
+        yield reading
 
 
 def _traced(found: Evidence) -> Reading:
@@ -275,6 +294,16 @@ def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None
         elif label != chosen[0]:
             facts.append(Fact("marks.disagree", Level.FAILURE, None, "the records of two marks differ"))
     return chosen
+
+
+def _contradictions(label: Label, packet: xmp.Packet) -> Iterator[Fact]:
+    """IPTC fields that say otherwise than our record."""
+    for name, said in (
+        ("Iptc4xmpExt:DigitalSourceType", label.source_type),
+        ("Iptc4xmpExt:AISystemUsed", label.system),
+    ):
+        if any(v.rpartition("/")[2] != said.rpartition("/")[2] for v in packet.values(name)):
+            yield Fact("marks.disagree", Level.FAILURE, "xmp", name)
 
 
 def _notice(
@@ -347,6 +376,8 @@ def verify(
     Raises:
         ConfigError: an unknown policy, or unusable trust anchors.
     """
+    if not policies:
+        raise ConfigError("No policy is named.", f"Choose from: {', '.join(engine.names())}.")
     engine.check(policies)
     named = lists.from_files(map(Path, trust))
 
@@ -359,12 +390,17 @@ def verify(
         found = survey(
             data,
             path,
-            sidecar=sidecar or beside,
+            sidecar=Sidecar(sidecar) if sidecar else beside,
             anchors=lambda: (*lists.own_anchors(), *named),
             depth=depth,
             limits=limits,
         )
-    except UnreadableError as e:
+    except Exception as e:
+        if not isinstance(e, UnreadableError):
+            # a defect of ours must not end a batch, nor be taken for the file's innocence
+            e = UnreadableError(
+                f"examining it failed ({type(e).__name__}).", "Please report this with the file."
+            )
         code = "container.limit" if isinstance(e, LimitError) else "container.unreadable"
         return Report(
             path,
@@ -402,7 +438,7 @@ def verify(
     )
 
 
-def load(source: Source, limits: Limits) -> tuple[bytes, bytes | None]:
+def load(source: Source, limits: Limits) -> tuple[bytes, Sidecar | None]:
     """The bytes, and those of the sidecar beside a file.
 
     Raises:
@@ -412,8 +448,10 @@ def load(source: Source, limits: Limits) -> tuple[bytes, bytes | None]:
         return media.whole(io.BytesIO(source), limits), None
     if isinstance(source, str | Path):
         data = files.read(Path(source), limits.max_bytes)
-        beside = files.sidecar_of(Path(source))
-        return data, files.read(beside, limits.max_inflated) if beside else None
+        beside = files.sidecar_of(path := Path(source))
+        if beside is None:
+            return data, None
+        return data, Sidecar(files.read(beside, limits.max_inflated), files.names_exactly(beside, path))
     return media.whole(source, limits), None
 
 

@@ -514,15 +514,15 @@ def test_regions_are_what_the_specification_shows(name: str) -> None:
     target = surface(data)
     regions = target.regions(Box(3, 5, 100, 70))
     for region, shown in zip(regions, File(data).played(), strict=True):
-        white = [p[:3] if p[3] else (255, 255, 255) for row in shown[5:75] for p in row[3:103]]
-        assert list(zip(*[iter(region.tobytes())] * 3, strict=True)) == white
+        grey = [p[:3] if p[3] else (128, 128, 128) for row in shown[5:75] for p in row[3:103]]
+        assert list(zip(*[iter(region.tobytes())] * 3, strict=True)) == grey
 
 
 def test_regions_of_sixteen_bit_transparency() -> None:
     picture = lambda x, y: (256 if x % 2 else 257,)  # noqa: E731
     data = png(16, 0, picture, before=[chunk(b"tRNS", b"\1\1")])
     (region,) = surface(data).regions(Box(0, 0, 2, 1))
-    assert region.tobytes() == b"\xff\xff\xff\1\1\1"
+    assert region.tobytes() == b"\x80\x80\x80\1\1\1"
 
 
 @pytest.mark.parametrize("box", [Box(-1, 0, 5, 5), Box(0, 0, 122, 5), Box(0, 80, 5, 5), Box(4, 4, 0, 5)])
@@ -575,11 +575,11 @@ def test_a_chunk_that_is_there_is_replaced_in_place() -> None:
     assert splice(old, {}) == old
 
 
-def test_second_packets_go() -> None:
+def test_second_packets_stay() -> None:
     old = variant("xmp-twice")
     assert old.count(b"XML:com.adobe.xmp") == 2
     new = splice(old, {Slot.XMP: make.XMP})
-    assert new.count(b"XML:com.adobe.xmp") == 1 and new.index(make.XMP) == old.index(make.XMP)
+    assert new.count(b"XML:com.adobe.xmp") == 2 and new.index(make.XMP) == old.index(make.XMP)
 
 
 @pytest.mark.parametrize(

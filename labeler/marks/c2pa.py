@@ -157,7 +157,6 @@ def definition(
     ai: dict[str, Any] = {
         "digitalSourceType": label.source_type,
         "softwareAgent": agent,
-        "when": label.time,
     }
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
     actions: list[dict[str, Any]]

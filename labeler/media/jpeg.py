@@ -123,8 +123,13 @@ class Parsed:
 
     @property
     def exif(self) -> bytes | None:
-        """The EXIF block from its TIFF header on."""
-        return next((s.payload[len(_EXIF) :] for s in self.segments if s.exif), None)
+        """The EXIF block from its TIFF header on; behind the first scan nobody looks for one."""
+        return next((s.payload[len(_EXIF) :] for s in self.heads if s.exif), None)
+
+    @property
+    def heads(self) -> Iterator[Segment]:
+        """The segments before the first scan."""
+        return takewhile(lambda s: s.marker != SOS, self.segments)
 
     @property
     def orientation(self) -> int:
@@ -254,7 +259,7 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
             new = [_fitting(_EXIF, payload, 65_527, "EXIF block", "Shorten its texts.")]
             leading = [s for s in segments if s.marker == APP0]
         case Slot.XMP:
-            old = [s for s in segments if s.xmp]
+            old = [s for s in takewhile(lambda s: s.marker != SOS, segments) if s.xmp][:1]
             hint = "Shorten the longest text in it, e.g. the prompt."
             new = [_fitting(_XMP, payload, 65_502, "XMP packet", hint)]
             leading = [s for s in segments if s.marker == APP0 or s.exif]
@@ -370,7 +375,7 @@ class _Jpeg:
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         parsed = parse(whole(src, limits), limits)
         segments, block, store = parsed.segments, parsed.exif, _store(parsed.segments)
-        packet = next((s.payload[len(_XMP) :] for s in segments if s.xmp), None)
+        packet = next((s.payload[len(_XMP) :] for s in parsed.heads if s.xmp), None)
         slots = {Slot.XMP: packet, Slot.EXIF: block, Slot.C2PA: _unboxed(store) if store else None}
         comments = (Field("jpeg:COM", "Comment", s.payload) for s in segments if s.marker == COM)
         return Content(

@@ -240,8 +240,8 @@ class _Png:
             dst.write(new[slot])
         for part in chunks[1:]:
             slot_here = _slot(data, part)
-            if slot_here and slot_here in puts:
-                dst.write(new.pop(slot_here, b""))  # a second one would contradict the first
+            if slot_here in new:
+                dst.write(new.pop(slot_here))
             else:
                 dst.write(view[part.start : part.stop])
         dst.write(view[chunks[-1].stop :])
