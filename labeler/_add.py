@@ -546,7 +546,11 @@ class _Work:
             signed=signed,
         )
         seen = {f.code for f in again.facts}
-        noticed = layout.mode == "none" or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
+        noticed = (
+            layout.mode == "none"
+            or "notice.doubtful" in seen
+            or {"notice.legible", *(f"notice.{x}" for x in layout.langs)} <= seen
+        )
         for held, what in (
             (again.content.essence == essence, "the coded content changed"),
             (

@@ -333,6 +333,10 @@ def _notice(
         from labeler.surfaces import vector
 
         seen = vector.recognise(surface, claim, words)
+    if seen.doubt:
+        return Mark("notice", Status.UNKNOWN, {"reason": seen.doubt}), (
+            Fact("notice.doubtful", Level.INFORMATIONAL, "notice", seen.doubt),
+        )
     if not words or not seen.langs:
         fact = Fact(
             "notice.mismatch", Level.FAILURE, "notice", "the words that the label claims are not there"

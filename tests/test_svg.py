@@ -20,6 +20,7 @@ from variants.svg import C2PA, DOCTYPE, DRAWING, INKSCAPE, OPEN, PACKET, STORE, 
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import Content, Limits, Slot, identify
+from labeler.media.base import Inserted
 from labeler.media.svg import MEDIUM, SvgSurface
 
 LIMITS = Limits()
@@ -198,7 +199,7 @@ def test_a_document_keeps_its_encoding(name: str) -> None:
         raw = added.encode(codec, "xmlcharrefreplace")
         assert new.count(raw) == 1 and new.replace(raw, b"") == data
     new = surface(data).insert(NOTICE).data
-    assert surface(new).inserted() == (NOTICE, True)
+    assert surface(new).inserted() == Inserted(NOTICE, True)
     assert read(b"".join(_written(data))).slots == {Slot.XMP: PACKET.encode()}
     assert read(data).fields[0].value.decode() in ("Café", "Дала")
 
@@ -434,7 +435,7 @@ def test_what_has_no_height_cannot_grow(root: str) -> None:
     ],
 )
 def test_whether_something_is_painted_over_the_notice(after: str, last: bool) -> None:
-    assert surface(f"{OPEN}<rect/>{NOTICE}{after}</svg>").inserted() == (NOTICE, last)
+    assert surface(f"{OPEN}<rect/>{NOTICE}{after}</svg>").inserted() == Inserted(NOTICE, last)
 
 
 def test_no_notice_is_none() -> None:

@@ -143,6 +143,15 @@ class RasterSurface(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Inserted:
+    """An element exactly as written; ``last``: nothing is painted after it; ``doubt``: why it may look otherwise."""
+
+    element: str
+    last: bool
+    doubt: str = ""
+
+
 @runtime_checkable
 class VectorSurface(Protocol):
     """SVG and its like: the notice is an element, not pixels."""
@@ -158,8 +167,8 @@ class VectorSurface(Protocol):
     def insert(self, element: str, *, grow: float = 0) -> Painted:
         """Put the notice element last in the root (replacing the one that is there); ``grow`` adds height."""
 
-    def inserted(self) -> tuple[str, bool] | None:
-        """The notice element exactly as written, and whether nothing is painted after it; or None."""
+    def inserted(self) -> Inserted | None:
+        """The notice element that is there, or None."""
 
 
 Surface = RasterSurface | VectorSurface

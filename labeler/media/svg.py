@@ -18,7 +18,8 @@ from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media.base import Content, Field, Limits, MediumInfo, Painted, Slot, Stream, whole
+from labeler.media.base import Content, Field, Inserted, Limits, MediumInfo, Painted, Slot, Stream, whole
+from labeler.media.svg_style import doubt
 
 NOTICE_ID = "tanba-notice"
 _XMP_ID = "tanba-xmp"
@@ -27,6 +28,7 @@ _METADATA, _MANIFEST = (_SVG, "metadata"), ("http://c2pa.org/manifest", "manifes
 _XMPMETA, _RDF = ("adobe:ns:meta/", "xmpmeta"), ("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "RDF")
 _C2PA_PREFIX = b' xmlns:c2pa="http://c2pa.org/manifest"'
 _TEXTS = {"metadata", "title", "desc"}
+_ANIMATIONS = {"animate", "animateMotion", "animateTransform", "set"}
 _UNPAINTED = {"defs", "script", "style", *_TEXTS}
 
 # expat before 2.6 reads a token again for every MiB that it is long: seconds for 64 MiB, an hour for 1 GiB
@@ -86,6 +88,7 @@ class _Pass:
         self.manifest: _Element | None = None
         self.store = b""
         self.last_painted = 0
+        self.animated = False  # is the root itself?
         self._depth = self._parts = 0
         self._child: tuple[int, _Name, str] = 0, ("", ""), ""  # of the root: start, name, id
         self._part: tuple[int, _Name, int] = 0, ("", ""), 0  # of metadata: start, name, fields before it
@@ -156,6 +159,7 @@ class _Pass:
             self._texts.append((local, []))
             self._parser.CharacterDataHandler = self._characters
         elif space == _SVG and local not in _UNPAINTED:
+            self.animated |= local in _ANIMATIONS
             self.last_painted = at
 
     def _end(self, name: str) -> None:
@@ -417,12 +421,24 @@ class SvgSurface:
             edits.append((root.start, root.inner, self._grown(grow)))
         return Painted(self._svg.edited(edits))
 
-    def inserted(self) -> tuple[str, bool] | None:
+    def inserted(self) -> Inserted | None:
         found = self._svg.found
         if not found.notices:
             return None
         last = found.notices[-1]
-        return self._svg.letters(slice(last.start, last.end)).decode(), found.last_painted <= last.start
+        element = self._svg.letters(slice(last.start, last.end)).decode()
+        return Inserted(element, found.last_painted <= last.start, self._doubt())
+
+    def _doubt(self) -> str:
+        found = self._svg.found
+        align = found.attributes.get("preserveAspectRatio", "")
+        if "slice" in align and not (self._svg.pixels("width") and self._svg.pixels("height")):
+            return "the page decides how much of the picture is cut off"
+        if found.animated or b"#" + NOTICE_ID.encode() in self._svg.text.replace(
+            b'id="' + NOTICE_ID.encode(), b""
+        ):
+            return "an animation or a style of its own could change it"
+        return doubt(self._svg.text, found.attributes)
 
     def _grown(self, grow: float) -> bytes:
         """The root's start tag with a taller view, at the same scale."""

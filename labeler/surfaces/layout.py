@@ -146,6 +146,7 @@ class Seen:
     langs: tuple[str, ...] = ()
     layout: Layout | None = None
     contrast: float = 1
+    doubt: str = ""  # it stands as claimed, but may look otherwise
 
     @property
     def legible(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
@@ -11,13 +13,25 @@ from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
 ID = "tanba-notice"
-# inline !important outranks every style sheet and animation that could hide the notice
-_SEEN = (
-    "display:inline!important;visibility:visible!important;opacity:1!important;transform:none!important;"
-    "translate:none!important;rotate:none!important;scale:none!important;filter:none!important;"
-    "clip-path:none!important;mask:none!important;mix-blend-mode:normal!important"
+# inline !important outranks every style sheet and animation, but only on the element that says it
+_SEEN = "".join(
+    f"{name}!important;"
+    for name in (
+        "display:inline",
+        "visibility:visible",
+        "opacity:1",
+        "transform:none",
+        "translate:none",
+        "rotate:none",
+        "scale:none",
+        "filter:none",
+        "clip-path:none",
+        "mask:none",
+        "mix-blend-mode:normal",
+    )
 )
-_FILL = "fill:{}!important;fill-opacity:1!important;stroke:none!important;" + _SEEN
+_INK = "fill:{}!important;fill-opacity:1!important;stroke:none!important;" + _SEEN
+_TOKEN = re.compile(r"[A-Z]|-?\d+")
 
 
 def draw(
@@ -47,30 +61,48 @@ def element(layout: Layout, words: Mapping[str, str], origin: tuple[float, float
     x, y = origin[0] + b.x / css, origin[1] + b.y / css
     left, tops = baseline_tops(layout, blocks := lines(layout, words))
     unit = layout.em / fonts.UNITS / css
+    digits = max(0, math.ceil(math.log10(100 * css)))  # hundredths of a px
     paths = []
     for block, ys in zip(blocks, tops, strict=True):
         for text, top in zip(block, ys, strict=True):
-            pen_x, baseline = x + left / css, y + (top + fonts.ASCENT * layout.em) / css
-            for c in text:
-                advance, path = fonts.glyphs()[c]
-                if path:
-                    place = f"matrix({unit:.6g} 0 0 {-unit:.6g} {pen_x:.6g} {baseline:.6g})"
-                    paths.append(f'<path transform="{place}" d="{path}"/>')
-                pen_x += advance * layout.em / css
+            pen, baseline, line = x + left / css, y + (top + fonts.ASCENT * layout.em) / css, ""
+            for letter in text:
+                advance, path = fonts.glyphs()[letter]
+                line += _placed(path, pen, baseline, unit, digits)
+                pen += advance * layout.em / css
+            paths.append(f'<path style="{_INK.format("#fff")}" d="{line}"/>')
     said = quoteattr(" ".join(words[lang] for lang in layout.langs))
-    white = _FILL.format("#fff").replace("transform:none!important;", "")
+    sides = {"x": x, "y": y, "width": b.w / css, "height": b.h / css}
+    attributes = " ".join(f'{name}="{value:.6g}"' for name, value in sides.items())
+    place = "".join(f"{name}:{value:.6g}px!important;" for name, value in sides.items())
     return (
         f'<g xmlns="http://www.w3.org/2000/svg" id="{ID}" role="img" aria-label={said} style="{_SEEN}">'
-        f'<rect x="{x:.6g}" y="{y:.6g}" width="{b.w / css:.6g}" height="{b.h / css:.6g}" style="{_FILL.format("#000")}"/>'
-        f'<g style="{white}">{"".join(paths)}</g></g>'
+        f'<rect {attributes} style="{_INK.format("#000")}{place}rx:0!important;ry:0!important"/>{"".join(paths)}</g>'
     )
+
+
+def _placed(path: str, x: float, y: float, unit: float, digits: int) -> str:
+    """An outline (absolute commands in font units, y upwards) with its origin at a point of the drawing."""
+    out, command, second = "", "", False
+    for token in _TOKEN.findall(path):
+        if token.isalpha():
+            command, second = token, False
+            out += token
+            continue
+        vertical = command == "V" or (second and command != "H")
+        value = y - int(token) * unit if vertical else x + int(token) * unit
+        number = f"{value:.{digits}f}"
+        out += ("" if out[-1].isalpha() else " ") + (number.rstrip("0").rstrip(".") if digits else number)
+        second = not second
+    return out
 
 
 def recognise(surface: VectorSurface, claim: Layout, words: Mapping[str, str]) -> Seen:
     """The languages of the notice when it stands exactly as claimed and nothing is painted after it."""
     found, view = surface.inserted(), surface.view
     there = claim.at((view[2] * _css(surface), view[3] * _css(surface)))
-    if not found or not found[1] or there is None or not claim.holds(words):
+    if not found or not found.last or there is None or not claim.holds(words):
         return Seen()
-    expected = element(claim, words, view[:2], claim.size[0] / view[2])
-    return Seen(claim.langs, there, 21) if found[0] == expected else Seen()
+    if found.element != element(claim, words, view[:2], claim.size[0] / view[2]):
+        return Seen()
+    return Seen(doubt=found.doubt) if found.doubt else Seen(claim.langs, there, 21)
