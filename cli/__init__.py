@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -49,18 +51,26 @@ def cli(ctx: click.Context) -> None:
     Every option can also stand in the environment as LABEL_OPTION (LABEL_PUBLISHER, LABEL_SYSTEM, ...) and in the
     user's configuration file (LABEL_CONFIG, else config.toml in the user's configuration folder).
     """
-    from .options import configuration
+    if ctx.invoked_subcommand in ("add", "verify", "show"):
+        from .options import configuration
 
-    values = configuration()
-    ctx.default_map = dict.fromkeys(_COMMANDS, values)
+        ctx.default_map = {ctx.invoked_subcommand: configuration()}
 
 
 def main(args: list[str] | None = None) -> None:
     """Entry point: every deliberate error becomes one line on stderr and an exit code."""
     from labeler.errors import LabelError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # names and values from outside need not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # Pillow's remarks on broken files: our own report says what matters
+    code: Any = 0
     try:
-        code: Any = cli.main(args=args, prog_name="label", standalone_mode=False)
+        code = cli.main(args=args, prog_name="label", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as e:
         code = e.exit_code
     except click.Abort:
@@ -75,7 +85,15 @@ def main(args: list[str] | None = None) -> None:
         click.echo("label: interrupted", err=True)
         code = 130
     except BrokenPipeError:
-        # whoever read our output has seen enough; keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # whoever read our output has seen enough
+        _drop_output()
+    except OSError as e:
+        click.echo(f"label: the output cannot be written ({e.strerror}).", err=True)
+        code = 3
+        _drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from failing once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

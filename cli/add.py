@@ -14,7 +14,7 @@ import click
 
 from labeler.errors import LabelError, UnsupportedError, UsageError
 
-from .options import jobs, names, option, printable, standard_input
+from .options import check_paths, interruptible, jobs, names, option, printable, standard_input
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Outcome:
 
 
 @click.command("add")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", callback=check_paths)
 @option("-o", "--out", type=click.Path(path_type=Path), help="The file to write ('-': standard output).")
 @option("--out-dir", type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
 @option("--in-place", is_flag=True, help="Replace the files themselves.")
@@ -106,9 +106,11 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     label = Label(**{k: options[k] for k in (*label_fields, "reviewer", "prompt")})
     work = _worker(label, options)
     outcomes = []
+    told: set[str] = set()  # what holds for the whole batch is said once
     counts: Counter[str] = Counter()
     code = 0
-    for outcome in in_order(work, _plan(paths, options), options["jobs"]):
+    plan = list(_plan(paths, options))  # whole, before anything is written
+    for outcome in interruptible(in_order(work, plan, options["jobs"])):
         outcomes.append(outcome)
         if outcome.error:
             counts["failed"] += 1
@@ -120,7 +122,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             counts["unchanged" if outcome.receipt.unchanged else "labelled"] += 1
             if options["check"] and not outcome.receipt.unchanged:
                 code = max(code, 1)
-        _print(outcome, options)
+        _print(outcome, options, told)
     _finish(outcomes, counts, options)
     if not sum(counts.values()) - counts["skipped"]:
         raise UsageError(
@@ -147,34 +149,41 @@ def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
 
 
 def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any, Path | None]]:
-    """Each input with its target; two inputs never share one."""
+    """Each input once, with its target; two inputs never share one."""
     from labeler.files import collect
 
-    taken: dict[Path, Path] = {}
+    targets: dict[Path, Path] = {}
+    sources: set[Path] = set()
     for path in paths:
         if path == "-":
             yield None, options["out"]
             continue
         for found in collect([path]):
-            if (
-                options["out_dir"]
-                and not found.named
-                and found.path.resolve().is_relative_to(options["out_dir"].resolve())
-            ):
-                continue  # what an earlier run wrote is no input
+            real = found.path.resolve()
+            if real in sources or (not found.named and _is_output(found.path, real, options)):
+                continue
+            sources.add(real)
             target = options["out"]
             if options["out_dir"]:
                 target = options["out_dir"] / found.relative
-                other = taken.setdefault(target, found.path)
-                if other != found.path:
+                if other := targets.get(target):
                     raise UsageError(
                         f"{other} and {found.path} would both be {target}.", "Label them in two calls."
                     )
+                targets[target] = found.path
             yield found, target
+
+
+def _is_output(path: Path, real: Path, options: dict[str, Any]) -> bool:
+    """What an earlier run wrote is no input, nor what a link in a folder leads to elsewhere."""
+    if options["in_place"]:
+        return path.is_symlink() or bool(options["backup"] and path.name.endswith(options["backup"]))
+    return bool(options["out_dir"]) and real.is_relative_to(options["out_dir"].resolve())
 
 
 def _worker(label: Any, options: dict[str, Any]) -> Any:
     import labeler
+    from labeler.media import claims
     from labeler.signing import identity
 
     signer = options["identity"]
@@ -213,7 +222,9 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
                 **shared,
             )
         except UnsupportedError as e:
-            return _Outcome(path) if found and not found.named else _Outcome(path, error=e)
+            # a name that promises a kind is a broken file, not one of another kind
+            other = found and not found.named and not claims(path)
+            return _Outcome(path) if other else _Outcome(path, error=e)
         except LabelError as e:
             return _Outcome(path, error=e)
         return _Outcome(path, receipt)
@@ -232,9 +243,10 @@ def _make_folder(folder: Path) -> None:
         ) from e
 
 
-def _print(outcome: _Outcome, options: dict[str, Any]) -> None:
+def _print(outcome: _Outcome, options: dict[str, Any], told: set[str]) -> None:
     if options["style"] == "jsonl":
-        click.echo(json.dumps(_as_dict(outcome), ensure_ascii=False), err=str(options["out"]) == "-")
+        line = json.dumps({"type": "file", **_as_dict(outcome)}, ensure_ascii=False)
+        click.echo(line, err=str(options["out"]) == "-")
         return
     if outcome.error:
         click.echo(f"label: {printable(outcome.error)}", err=True)
@@ -253,7 +265,9 @@ def _print(outcome: _Outcome, options: dict[str, Any]) -> None:
         for line in r.degradations:
             click.echo(f"  second best: {printable(line)}", err=piped)
         for line in r.remarks:
-            click.echo(f"  note: {printable(line)}", err=piped)
+            if line not in told:
+                click.echo(f"  note: {printable(line)}", err=piped)
+                told.add(line)
 
 
 def _as_dict(outcome: _Outcome) -> dict[str, Any]:
@@ -274,6 +288,6 @@ def _finish(outcomes: list[_Outcome], counts: Counter[str], options: dict[str, A
         document = {"schema_version": 1, "summary": summary, "files": files}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2), err=to_stderr)
     elif options["style"] == "jsonl":
-        click.echo(json.dumps({"type": "summary", **summary}), err=to_stderr)
+        click.echo(json.dumps({"type": "summary", "schema_version": 1, "summary": summary}), err=to_stderr)
     elif not options["quiet"] and sum(summary.values()) > 1:
         click.echo(", ".join(f"{v} {k}" for k, v in summary.items() if v), err=to_stderr)

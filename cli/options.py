@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ import click
 from labeler.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 UI_LANGS = ("kk", "ru", "en")
 _NO_CONFIGURATION = frozenset({"out", "out_dir", "in_place", "dry_run", "check"})
 
@@ -57,7 +58,9 @@ def configuration() -> dict[str, Any]:
     path = config_path()
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except FileNotFoundError as e:
+        if "LABEL_CONFIG" in os.environ:
+            raise ConfigError(f"The configuration {path} is not there.", "Check LABEL_CONFIG.") from e
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise ConfigError(
@@ -66,25 +69,38 @@ def configuration() -> dict[str, Any]:
     known = _known()
     out: dict[str, Any] = {}
     for key, value in values.items():
-        name = key.replace("-", "_")
-        if name not in known:
+        option = known.get(key.replace("-", "_"))
+        if option is None:
             raise ConfigError(
                 f"{path}: {key!r} is no option that can be configured.", f"Known: {', '.join(sorted(known))}."
             )
-        out[known[name]] = value
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str | int) for item in items) or (
+            isinstance(value, list) and not option.multiple and option.callback is not names
+        ):
+            raise ConfigError(
+                f"{path}: the value of {key!r} is of the wrong type.", "Give text, a number or true."
+            )
+        out[str(option.name)] = (
+            [str(item) for item in items]
+            if option.multiple
+            else ",".join(map(str, items))
+            if option.callback is names
+            else value
+        )
     return out
 
 
-def _known() -> dict[str, str]:
-    """Names that a configuration may use, e.g. ``publisher``, with the name that click gives them."""
+def _known() -> dict[str, Option]:
+    """The options that a configuration may set, by the word that users call them."""
     import importlib
 
-    names: dict[str, str] = {}
-    for module in ("add", "verify", "show"):
-        for parameter in importlib.import_module(f".{module}", __package__).command.params:
-            if isinstance(parameter, Option) and parameter.name and parameter.word not in _NO_CONFIGURATION:
-                names[parameter.word] = parameter.name
-    return names
+    return {
+        parameter.word: parameter
+        for module in ("add", "verify", "show")
+        for parameter in importlib.import_module(f".{module}", __package__).command.params
+        if isinstance(parameter, Option) and parameter.word not in _NO_CONFIGURATION
+    }
 
 
 @functools.cache
@@ -147,9 +163,38 @@ def standard_input() -> bytes:
 
     from labeler.media.base import Limits
 
+    if sys.stdin is None:
+        raise click.UsageError("There is no standard input.")
     return sys.stdin.buffer.read(Limits().max_bytes + 1)
+
+
+def interruptible(items: Iterable[T]) -> Iterator[T]:
+    """The items until Ctrl-C, which c2pa's callbacks would swallow; what is in flight is finished."""
+    import signal
+
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        for item in items:
+            yield item
+            if asked:
+                raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """A comma list as a tuple."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def check_paths(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """An empty PATH is a shell variable that was not set, not the working directory."""
+    if "" in value:
+        raise click.BadParameter("a PATH is empty.")
+    return value

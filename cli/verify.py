@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import click
 
 from labeler.errors import UsageError
 
-from .options import jobs, names, option, printable, say, standard_input, trust, ui_lang
+from .options import (
+    check_paths,
+    interruptible,
+    jobs,
+    names,
+    option,
+    printable,
+    say,
+    standard_input,
+    trust,
+    ui_lang,
+)
 
 _FAILING = ("tampered", "unlabelled", "incomplete")
 _COLOURS = {
@@ -26,7 +38,7 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 
 
 @click.command("verify")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", callback=check_paths)
 @option(
     "--policy",
     default="kz",
@@ -69,6 +81,10 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     from labeler import Verdict, summary, verify, verify_many
     from labeler.files import orphans
 
+    if options["out"] and any(
+        Path(p).exists() and options["out"].exists() and Path(p).samefile(options["out"]) for p in paths
+    ):
+        raise click.UsageError("-o names one of the files that are verified.")
     if unknown := set(options["fail_on"]) - {v.value for v in Verdict}:
         raise click.UsageError(f"--fail-on: no such verdict: {', '.join(sorted(unknown))}.")
     shared = {
@@ -83,7 +99,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     code = 0
     named = [p for p in paths if p != "-"]
     stdin = [verify(standard_input(), **shared)] if "-" in paths else []
-    for report in (*stdin, *verify_many(named, jobs=options["jobs"], **shared)):
+    for report in interruptible(chain(stdin, verify_many(named, jobs=options["jobs"], **shared))):
         reports.append(report)
         if not report.skipped:
             code = max(code, 3 if report.error else int(report.verdict.value in options["fail_on"]))
@@ -104,6 +120,7 @@ class _Output:
         self.options, self.lang = options, options["ui_lang"]
         self.files: list[dict[str, Any]] = []
         self.lines: list[str] = []
+        self.not_checked: dict[str, None] = {}  # in the order met
 
     def _say(self, line: str) -> None:
         if self.options["out"]:
@@ -131,6 +148,10 @@ class _Output:
         self._say(f"{printable(report.path)}: {head}")
         if report.error:
             self._say(f"    {printable(report.error.message)} {printable(report.error.hint)}")
+        for fact in report.facts:
+            if fact.code in ("c2pa.tampered", "evidence.strong", "evidence.weak", "label.ai-part"):
+                self._say(f"    {say(f'fact.{fact.code}', self.lang)} [{printable(fact.where)}]")
+        self.not_checked.update(dict.fromkeys(report.not_checked))
         for rule in report.rules:
             if rule.status.value != "not-applicable":
                 level = say(f"level.{rule.level}", self.lang)
@@ -162,6 +183,8 @@ class _Output:
             ]
             skipped = [say("skipped", self.lang, n=counts["skipped"])] if counts["skipped"] else []
             self._say(", ".join(found + skipped))
+            missing = "; ".join(say(f"not-checked.{x}", self.lang, default=x) for x in self.not_checked)
+            self._say(f"{say('heading.not-checked', self.lang)}: {missing}" if missing else "")
             self._say(say("disclaimer", self.lang))
         if self.options["out"]:
             from labeler.files import write

@@ -89,7 +89,10 @@ class Label:
                 raise ValueError(f"time {self.time!r} has no offset")
             uuid.UUID(self.content_id.removeprefix("urn:uuid:"))
         except (ValueError, AttributeError, TypeError) as e:
-            raise UsageError(f"The label is not well-formed: {e}.") from e
+            raise UsageError(
+                f"The label is not well-formed: {e}.",
+                f"Involvement: {', '.join(Involvement)}; imitates: {', '.join(Imitates)}; role: {', '.join(Role)}.",
+            ) from e
         if not self.system:
             raise UsageError("The label names no AI system.", "Pass --system.")
         for name in ("system", "system_version", "provider", "publisher", "risk", "reviewer", "prompt"):

@@ -19,6 +19,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [n for n in os.environ if n.startswith("LABEL_")]:
             patch.delenv(name)
         patch.setenv("LABEL_DATA_DIR", str(home / "data"))
+        (home / "config.toml").write_text("")
         patch.setenv("LABEL_CONFIG", str(home / "config.toml"))
         patch.setenv("LC_ALL", "C.UTF-8")
         patch.setenv("ENCYPHER_C2PA_TELEMETRY", "off")

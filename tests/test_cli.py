@@ -245,3 +245,108 @@ def test_every_option_has_its_variable_by_its_own_name(folder: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["type"] == "summary"
     (folder / "c.toml").write_text('format = "json"\n')
     assert json.loads(run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "c.toml")).stdout)
+
+
+def test_a_backup_is_no_input_of_the_next_run(folder: Path) -> None:
+    run("add", "in", "--system", "A 1", "--in-place", "--backup", ".bak", cwd=folder)
+    (folder / "in" / "c.png").write_bytes(encode("png"))
+    done = run("add", "in", "--system", "B 2", "--in-place", "--backup", ".bak", cwd=folder)
+    assert (folder / "in" / "a.png.bak").read_bytes() == encode("png") and b"exists already" in done.stderr
+    assert b"labelled in/c.png" in done.stdout and not list((folder / "in").rglob("*.bak.bak"))
+
+
+def test_collisions_are_found_before_anything_is_written(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "a.png").write_bytes(encode("png"))
+    done = run("add", "in/a.png", "other/a.png", *SYSTEM, "--out-dir", "out", cwd=folder)
+    assert done.returncode == 2 and not (folder / "out").exists()
+    twice = run("add", "in/a.png", "in", "in", *SYSTEM, "--out-dir", "out", cwd=folder)
+    assert b"2 labelled" in twice.stdout
+
+
+def test_checks_make_no_identity(folder: Path) -> None:
+    for flag in ("--check", "--dry-run"):
+        run(
+            "add",
+            "in/a.png",
+            *SYSTEM,
+            "--out-dir",
+            "out",
+            flag,
+            cwd=folder,
+            LABEL_DATA_DIR=str(folder / "data"),
+        )
+    assert not (folder / "data").exists()
+
+
+def test_broken_files_of_a_known_name_are_not_skipped(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    for name, data in {"a.png": b"", "b.jpg": os.urandom(99), "c.svg": b"<html/>", "d.txt": b"text"}.items():
+        (tmp_path / "site" / name).write_bytes(data)
+    done = run("verify", "site", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 3
+    assert (
+        json.loads(done.stdout)["summary"] | {"unreadable": 3, "skipped": 1}
+        == json.loads(done.stdout)["summary"]
+    )
+
+
+def test_a_device_is_written_to_and_a_fifo_does_not_hang(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    assert (
+        subprocess.run([sys.executable, "-m", "labeler", "verify", "pipe"], cwd=folder, timeout=20).returncode
+        == 3
+    )
+    done = run("verify", "in/a.png", "--format", "json", "-o", "/dev/null", cwd=folder)
+    assert done.returncode == 0 and not Path("/dev/null").is_file()
+    full = subprocess.run(
+        f'"{sys.executable}" -m labeler verify in/a.png > /dev/full',
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+    )
+    assert full.returncode == 3 and b"Traceback" not in full.stderr
+
+
+def test_long_and_strange_names(tmp_path: Path) -> None:
+    for name in ("ұ" * 120 + ".png", os.fsdecode(b"\xff.png")):
+        (tmp_path / name).write_bytes(encode("png"))
+    assert run("add", ".", *SYSTEM, "--out-dir", "out", cwd=tmp_path).returncode == 0
+    assert run("verify", "out", "--format", "json", cwd=tmp_path, PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_one_hostile_record_does_not_end_the_batch(folder: Path) -> None:
+    made = labeler.add(encode("png"), None, label(), sidecar=True).data
+    for i, (old, new) in enumerate(
+        [(b'"em":20', b'"em":1e9'), (b'"rows":', b'"rows":0.5,"x":'), (b'"w":640', b'"w":1e300')]
+    ):
+        (folder / "in" / f"hostile{i}.svg").write_bytes(made.replace(old, new))
+    done = run("verify", "in", "--format", "json", cwd=folder)
+    assert done.returncode == 3 and len(json.loads(done.stdout)["files"]) == 5
+
+
+def test_interrupted_ends_with_130(folder: Path) -> None:
+    for i in range(300):
+        (folder / "in" / f"x{i:03}.png").write_bytes(encode("png"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labeler", "add", "in", *SYSTEM, "--out-dir", "out"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(2)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert not list((folder / "out").glob(".*")) and len(list((folder / "out").iterdir())) < 300
+
+
+@pytest.mark.parametrize(
+    "text", ["publisher = {a = 1}", 'publisher = ["a"]', "nonsense = 1", "lang = 1.5", 'in-place = "true"']
+)
+def test_configuration_of_the_wrong_type(text: str, folder: Path) -> None:
+    (folder / "c.toml").write_text(text)
+    done = run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "c.toml"))
+    assert done.returncode == 2 and b"c.toml" in done.stderr
+    assert run("completion", "bash", cwd=folder, LABEL_CONFIG=str(folder / "c.toml")).returncode == 0
+    assert run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "none.toml")).returncode == 2
