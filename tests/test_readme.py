@@ -32,7 +32,7 @@ def test_every_command_and_the_python_run(tmp_path: Path) -> None:
     env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "LABEL_DATA_DIR": str(tmp_path / "data")}
     ran = 0
     for command in commands():
-        if command.startswith("make "):
+        if command.startswith(("make ", ". ")):
             assert command in (ROOT / ".ci" / "run").read_text("utf-8")
             continue
         done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True)

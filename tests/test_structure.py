@@ -63,6 +63,20 @@ def test_the_package_list_is_the_tree() -> None:
     assert listed == there | {"labeler.cli", "labeler.schemas"}
 
 
+def test_every_data_file_is_in_the_wheel() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    for package, folder in {
+        "labeler": "labeler",
+        "labeler.fonts": "labeler/fonts",
+        "labeler.schemas": "schemas",
+    }.items():
+        listed = {p for pattern in tool["package-data"][package] for p in (ROOT / folder).glob(pattern)}
+        there = {p for p in (ROOT / folder).rglob("*.*") if p.suffix not in (".py", ".pyc")}
+        if package == "labeler":
+            there = {p for p in there if p.parent != ROOT / "labeler" / "fonts"}
+        assert there == listed, package
+
+
 def test_each_medium_has_its_variants() -> None:
     assert all((ROOT / "tests" / "variants" / f"{m}.py").is_file() for m in MODULES)
     assert len({m.info.name for m in all_media()}) == len(MODULES)
