@@ -429,7 +429,12 @@ class _Work:
             out = self._put_xmp(painted, words, record)
             parent = self._parent(original)
             manifest = c2pa.definition(
-                self.label, record, title=self.title, parent=parent is not None, drawn=drawn
+                self.label,
+                record,
+                title=self.title,
+                parent=parent is not None,
+                drawn=drawn,
+                transcoded=exact is False,
             )
             out, store = self._sign(out, manifest, signer, parent)
             signed = None if store else c2pa.just_signed(record)

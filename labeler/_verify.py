@@ -178,7 +178,7 @@ def survey(
     content = medium.read(src, limits, essence=essence)
     facts = [Fact("container.parsed", Level.SUCCESS, None, medium.info.name)]
     if data[len(data) - content.trailing :].strip():
-        where = f"{content.trailing} bytes after the container's end were not looked at"
+        where = f"{content.trailing}"
         facts.append(Fact("container.trailing", Level.INFORMATIONAL, None, where))
     readings = [
         *_read_manifests(data, medium, content, sidecar, anchors, signed)
@@ -200,7 +200,7 @@ def survey(
         and record.get("signed")
         and not any(m.kind in ("c2pa", "sidecar") for r in readings for m in r.marks)
     ):
-        facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa", "neither in the file nor beside it"))
+        facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa"))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
     for where, value in persons.ai_authors(fields, label.system if label else None):
@@ -312,15 +312,13 @@ def _notice(
     """Render what the label claims and compare it with what is there."""
     if label is None or claim is None:
         return Mark("notice", Status.UNKNOWN, {"reason": "no notice of ours is claimed"}), (
-            Fact("notice.unrecognised", Level.INFORMATIONAL, "notice", "a caption beside it was not checked"),
+            Fact("notice.unrecognised", Level.INFORMATIONAL, "notice"),
         )
     if claim.mode == "none":
-        return Mark("notice", Status.ABSENT), (
-            Fact("notice.absent", Level.FAILURE, "notice", "the label says so"),
-        )
+        return Mark("notice", Status.ABSENT), (Fact("notice.absent", Level.FAILURE, "notice"),)
     if depth == "fast":
         return Mark("notice", Status.UNKNOWN, {"reason": "pixels not looked at"}), (
-            Fact("notice.unchecked", Level.INFORMATIONAL, "notice", "pixels were not looked at"),
+            Fact("notice.unchecked", Level.INFORMATIONAL, "notice"),
         )
     words = notices.words(label, "image", claim.langs).get(claim.tier)
     surface = medium.surface(src, limits) if words else None
@@ -338,9 +336,7 @@ def _notice(
             Fact("notice.doubtful", Level.INFORMATIONAL, "notice", seen.doubt),
         )
     if not words or not seen.langs:
-        fact = Fact(
-            "notice.mismatch", Level.FAILURE, "notice", "the words that the label claims are not there"
-        )
+        fact = Fact("notice.mismatch", Level.FAILURE, "notice")
         return Mark("notice", Status.INVALID), (fact,)
     facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in seen.langs]
     measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
@@ -417,13 +413,11 @@ def verify(
         )
     facts = list(found.facts)
     if assume_ai:
-        facts.append(Fact("caller.ai", Level.INFORMATIONAL, None, "the caller says that AI made it"))
+        facts.append(Fact("caller.ai", Level.INFORMATIONAL))
     if notice_on_page:
         # a notice that the label says was not drawn is then where the caller says it is
         facts = [f for f in facts if f.code != "notice.absent"]
-        facts.append(
-            Fact("notice.on-page", Level.INFORMATIONAL, "notice", "the caller says that the page carries it")
-        )
+        facts.append(Fact("notice.on-page", Level.INFORMATIONAL, "notice"))
     results = {p: engine.apply(p, facts) for p in policies}
     verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
     return Report(

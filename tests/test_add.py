@@ -624,3 +624,38 @@ def test_other_words_of_the_same_shape_are_not_taken_for_the_notice() -> None:
     for part in (p for block in boxes for p in block):
         assert raster._compare(plate, plate.convert("L"), part)[0] > 0.99
         assert raster._compare(other, plate.convert("L"), part)[0] < 0.5
+
+
+def test_the_manifest_is_what_the_conformance_rubric_asks_for() -> None:
+    """C2PA conformance programme, asset rubric 0.2 (spec 2.4): the traits that a claim generator decides."""
+    from labeler.marks.c2pa import _c2pa
+
+    signed = labeler.add(encode("jpeg"), None, label(system="Other 1"), identity=foreign_identity()).data
+    for data in (
+        labeler.add(encode("jpeg"), None, label(system_version="5")).data,
+        labeler.add(signed, None, label()).data,
+    ):
+        with _c2pa().Reader("image/jpeg", io.BytesIO(data)) as reader:
+            store = json.loads(reader.crjson())
+        manifest = store["manifests"][0]
+        claim = manifest.get("claim.v2") or manifest["claim"]
+        created = " ".join(str(a.get("url")) for a in claim["created_assertions"])
+        assert all(n in created for n in ("c2pa.actions.v2", "c2pa.ai-disclosure", "c2pa.hash.data"))
+        assert "specVersion" not in claim and claim["claim_generator_info"]["specVersion"] == "2.4.0"
+        actions = manifest["assertions"]["c2pa.actions.v2"]
+        assert actions["allActionsIncluded"] is True
+        first, *others = actions["actions"]
+        assert ("digitalSourceType" in first) == (first["action"] == "c2pa.created")
+        assert all("digitalSourceType" in a for a in others if a["action"] == "c2pa.addedText")
+        if first["action"] == "c2pa.opened":
+            assert len(first["parameters"]["ingredients"]) == 1
+        assert manifest["assertions"]["c2pa.ai-disclosure"]["modelType"] == "c2pa.types.model"
+
+
+def test_a_lossy_picture_encoded_again_says_so_in_its_manifest() -> None:
+    lossy = io.BytesIO()
+    photo().save(lossy, "WEBP", quality=80)
+    _, store = c2pa_reader(labeler.add(lossy.getvalue(), None, label()).data, "image/webp")
+    assertions = store["manifests"][store["active_manifest"]]["assertions"]
+    actions = next(a["data"]["actions"] for a in assertions if a["label"] == "c2pa.actions.v2")
+    assert [a["action"] for a in actions] == ["c2pa.created", "c2pa.addedText", "c2pa.transcoded"]

@@ -150,9 +150,18 @@ class Parent:
 
 
 def definition(
-    label: Label, record: Mapping[str, Any], *, title: str, parent: bool, drawn: bool
+    label: Label,
+    record: Mapping[str, Any],
+    *,
+    title: str,
+    parent: bool,
+    drawn: bool,
+    transcoded: bool = False,
 ) -> dict[str, Any]:
-    """The manifest definition for this label; ``drawn`` = a notice was added to the content just now."""
+    """The manifest definition for this label.
+
+    ``drawn``: a notice was added to the content just now; ``transcoded``: that took encoding it again.
+    """
     agent = {"name": label.system} | ({"version": label.system_version} if label.system_version else {})
     ai: dict[str, Any] = {
         "digitalSourceType": label.source_type,
@@ -176,6 +185,8 @@ def definition(
                 "when": label.time,
             }
         )
+    if transcoded:
+        actions.append({"action": "c2pa.transcoded", "when": label.time})
     metadata: dict[str, Any] = {
         "@context": {"Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"},
         "Iptc4xmpExt:DigitalSourceType": label.source_type,
@@ -265,7 +276,7 @@ def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = 
 def just_signed(record: Mapping[str, Any]) -> Reading:
     """What a manifest says that `sign` has just embedded and c2pa validated."""
     facts = (
-        Fact("c2pa.intact", Level.SUCCESS, "c2pa", "signature and hashes match"),
+        Fact("c2pa.intact", Level.SUCCESS, "c2pa"),
         Fact("label.ai", Level.SUCCESS, "c2pa", ASSERTION),
     )
     return Reading((Mark("c2pa", Status.PRESENT),), facts, record=dict(record))
@@ -354,7 +365,7 @@ def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) 
     broken = sorted(_BROKEN & codes["failure"].keys())
     facts = [Fact("c2pa.tampered", Level.FAILURE, kind, code) for code in broken]
     if not broken and "claimSignature.validated" in codes["success"]:
-        facts.append(Fact("c2pa.intact", Level.SUCCESS, kind, "signature and hashes match"))
+        facts.append(Fact("c2pa.intact", Level.SUCCESS, kind))
     facts += _signer_facts(kind, codes)
     known = _BROKEN | _SIGNER.keys()
     facts += [
@@ -390,7 +401,7 @@ def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator
         # the explanation ends with "found in [NAME] trust anchors"
         name = why.partition("[")[2].rpartition("]")[0]
         if name == OWN:
-            yield Fact("c2pa.signer.own", Level.SUCCESS, kind, "an identity of this machine")
+            yield Fact("c2pa.signer.own", Level.SUCCESS, kind)
         else:
             yield Fact("c2pa.signer.trusted", Level.SUCCESS, kind, name)
     for code, ours in _SIGNER.items():
@@ -404,7 +415,7 @@ def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator
     elif seen:
         yield Fact("c2pa.time.untrusted", Level.INFORMATIONAL, kind, ", ".join(sorted(seen)))
     else:
-        yield Fact("c2pa.time.absent", Level.INFORMATIONAL, kind, "no trusted time-stamp")
+        yield Fact("c2pa.time.absent", Level.INFORMATIONAL, kind)
 
 
 def _assertions(manifest: Mapping[str, Any], label: str) -> Iterator[Mapping[str, Any]]:
