@@ -351,7 +351,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["LABEL_DATA_DIR"] = name  # an identity of its own, not the user's
-        os.environ["LABEL_CONFIG"] = str(folder / "none.toml")
+        os.environ["LABEL_CONFIG"] = os.devnull
         identity.ensure()
         large = encoded(photo(4240, 2832), "JPEG", quality=90)
         jpegs = {"1 MP": encoded(photo(1224, 816), "JPEG", quality=90), "12 MP": large}
