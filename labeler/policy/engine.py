@@ -107,7 +107,15 @@ def _apply(policy: str, rule: Mapping[str, Any], codes: frozenset[str]) -> RuleR
         status = RuleStatus.HOLDS
     else:
         status = RuleStatus(rule["otherwise"])
-    messages = rule["messages"].get(status.value, {})
+    # "holds, CODE" says it in other words where that fact made it so
+    messages = next(
+        (
+            m
+            for key, m in rule["messages"].items()
+            if ", " in key and set(key.split(", ")) <= {status.value, *codes}
+        ),
+        rule["messages"].get(status.value, {}),
+    )
     return RuleResult(rule["id"], policy, rule["citation"], rule["basis"], rule["level"], status, messages)
 
 
