@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
@@ -283,7 +284,8 @@ def _refuse(
     )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
-    if embedded and (detached or beside or found.medium.info.c2pa == "sidecar"):
+    able = found.medium.info.c2pa == "native" and found.content.embeds
+    if embedded and (detached or beside or not able):
         raise UsageError(
             "it carries an embedded manifest; a sidecar beside it would contradict it.",
             "Leave out --sidecar, or move the sidecar away.",
@@ -346,13 +348,19 @@ class _Work:
         self.label, self.langs, self.limits = label, langs, limits
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        self.detached = detached or beside is not None or self.medium.info.c2pa == "sidecar"
+        able = self.medium.info.c2pa == "native" and found.content.embeds
+        self.detached = detached or beside is not None or not able
         self.degradations: list[str] = []
         self.remarks: list[str] = []
 
+    @cached_property
+    def surface(self) -> Surface | None:
+        """Where a notice can be drawn on this file."""
+        return self.medium.surface(io.BytesIO(self.data), self.limits)
+
     def mode(self, wanted: str) -> Mode:
         """The notice's mode; a notice that stands there stays, since nothing here can take it away."""
-        if self.medium.info.surface == "none":
+        if self.surface is None:
             if wanted in ("plate", "band"):
                 raise NoticeError(
                     f"a notice cannot be drawn on this kind ({self.medium.info.name}).",
@@ -451,7 +459,7 @@ class _Work:
         )
 
     def _say_no_notice(self) -> None:
-        if self.medium.info.surface == "none":
+        if self.surface is None:
             self.degradations.append(
                 "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
             )
@@ -464,7 +472,7 @@ class _Work:
         if mode == "none":
             return self.data, Layout("none"), None
         words = notices.words(self.label, "image", self.langs)
-        surface = self.medium.surface(io.BytesIO(self.data), self.limits)
+        surface = self.surface
         if standing and isinstance(surface, RasterSurface):
             standing = standing.at(surface.size)
         # one that was scaled with the picture is drawn anew, sharp

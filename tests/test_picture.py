@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from variants.picture import SIZE, VARIANTS, saved
+from variants.picture import CLAIMED, SIZE, saved
+from variants.picture import VARIANTS as OWN
 from variants.svg import VARIANTS as SVG
 from variants.webp import PACKET
 from variants.webp import VARIANTS as WEBP
@@ -18,6 +19,7 @@ from labeler.media import Content, Limits, Slot, identify
 from labeler.media.picture import MEDIUM, _kind
 
 LIMITS = Limits()
+VARIANTS = OWN | CLAIMED
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n0 0 9 9 rectfill\nshowpage\n%%EOF\n"
 
 
@@ -45,9 +47,9 @@ def test_what_is_no_picture(head: bytes) -> None:
 
 
 def test_a_picture_with_a_medium_of_its_own_goes_there() -> None:
-    for data in (*(make() for make in WEBP.values()), *(make() for make in SVG.values())):
+    for data in (make() for others in (WEBP, SVG, CLAIMED) for make in others.values()):
         assert identify(io.BytesIO(data)) is not MEDIUM
-    assert identify(io.BytesIO(VARIANTS["gif"]()), "a.svg") is MEDIUM
+    assert identify(io.BytesIO(VARIANTS["bmp"]()), "a.svg") is MEDIUM
 
 
 def test_no_interpreter_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 HEAD = 4096
-MODULES = ("png", "jpeg", "webp", "svg", "picture")
+MODULES = ("png", "jpeg", "webp", "svg", "gif", "tiff", "picture")
 
 
 @functools.cache

@@ -64,7 +64,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class Content:
-    """A container taken apart, to its end. ``mime`` where it is more than the medium's.
+    """A container taken apart, to its end.
+
+    ``mime`` where it is more than the medium's; ``embeds``: an embedded manifest would not break this one.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -77,6 +79,7 @@ class Content:
     essence: tuple[Stream, ...] = ()
     trailing: int = 0
     mime: str | None = None
+    embeds: bool = True
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,6 @@ class Picture:
         mime="application/octet-stream",
         suffixes=(
             ".bmp",
-            ".gif",
-            ".tif",
-            ".tiff",
             ".avif",
             ".jp2",
             ".j2k",
