@@ -379,6 +379,7 @@ class _Tiff:
         slots=frozenset(_SLOTS),
         surface="raster",
         c2pa="native",
+        loss="several pages are signed in a sidecar; no notice there, nor where the coding allows no exact edit",
     )
 
     def accept(self, head: bytes, name: str | None) -> int:
