@@ -350,6 +350,7 @@ class _Work:
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
         able = self.medium.info.c2pa == "native" and found.content.embeds
         self.detached = detached or beside is not None or not able
+        self.drawable = True
         self.degradations: list[str] = []
         self.remarks: list[str] = []
 
@@ -360,7 +361,8 @@ class _Work:
 
     def mode(self, wanted: str) -> Mode:
         """The notice's mode; a notice that stands there stays, since nothing here can take it away."""
-        if self.surface is None:
+        self.drawable = self.medium.info.surface != "none" and (wanted == "none" or self.surface is not None)
+        if not self.drawable:
             if wanted in ("plate", "band"):
                 raise NoticeError(
                     f"a notice cannot be drawn on this kind ({self.medium.info.name}).",
@@ -459,7 +461,7 @@ class _Work:
         )
 
     def _say_no_notice(self) -> None:
-        if self.surface is None:
+        if not self.drawable:
             self.degradations.append(
                 "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
             )
