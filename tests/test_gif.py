@@ -240,6 +240,12 @@ def test_a_frame_without_greys_gets_a_table_of_its_own() -> None:
     assert Image.open(io.BytesIO(painted.data)).getpalette()[:48] == list(REDS)  # type: ignore[index]
 
 
+def test_an_interlaced_frame_stays_so() -> None:
+    painted = check(variant("local-table-interlaced"), Box(30, 20, 40, 30), band=False)
+    (picture,) = (block for kind, block, _ in blocks(painted.data) if kind == 0x2C)
+    assert picture[9] & 0x40
+
+
 def test_colours_that_only_the_plate_covers_make_room_for_it() -> None:
     pixels = bytearray(pattern(*SIZE, 200))
     box = Box(0, 0, 56, 1)
@@ -384,6 +390,7 @@ def test_essence_is_what_is_shown() -> None:
         gif(frame, table=REDS[:12]),
         gif(LOOP, frame, table=REDS[3:15]),
         gif(LOOP, frame, table=REDS[:12], size=(120, 91)),
+        gif(LOOP, frame, table=REDS[:12], size=(121, 90)),
         gif(LOOP, control(6) + frame[8:], table=REDS[:12]),
         gif(LOOP, frame, frame, table=REDS[:12]),
         gif(LOOP, make.application(b"ICCRGBG1012", b"p"), frame, table=REDS[:12]),

@@ -124,6 +124,9 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
         *(control(8) + image(pattern(*SIZE, 60, i), FULL, 6, RAMP[:192]) for i in range(3))
     ),
     "animated-in-grey": lambda: saved(3, "L", duration=80, loop=0),
+    "clear-colour-unused": lambda: gif(
+        control(5, 0, 0) + image(bytes(1 + p for p in pattern(*SIZE, 15)), FULL, 4), table=REDS
+    ),
     "animated-patches": lambda: gif(
         LOOP,
         control(10, 1) + image(pattern(*SIZE, 16), FULL, 4),

@@ -85,7 +85,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = SIZE, step: int = 0) -> I
     return image
 
 
-PHOTOMETRIC = {"L": 1, "LA": 1, "RGB": 2, "RGBA": 2, "P": 3, "CMYK": 5}
+PHOTOMETRIC = {"L": 1, "LA": 1, "RGB": 2, "RGBA": 2, "RGBa": 2, "P": 3, "CMYK": 5}
 CODECS: dict[int, Callable[[bytes, int], bytes]] = {
     1: lambda data, stride: data,
     8: lambda data, stride: zlib.compress(data),
@@ -158,12 +158,17 @@ def tiled(
     return out.file()
 
 
-def pages(*images: Image.Image, compression: int = 8, more: Fields | None = None, **options: Any) -> bytes:
+def pages(
+    *images: Image.Image,
+    compression: int = 8,
+    rows: int | None = 30,
+    more: Fields | None = None,
+    **options: Any,
+) -> bytes:
     out = Writer(**options)
     for image in images:
-        out.page(
-            {**fields(image, compression), 0x116: (LONG, 30), **(more or {})}, strips(image, 30, compression)
-        )
+        told = {**fields(image, compression), **({0x116: (LONG, rows)} if rows else {}), **(more or {})}
+        out.page(told, strips(image, rows or image.height, compression))
     return out.file()
 
 
@@ -216,6 +221,8 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "rgb-one-strip": lambda: tiff(picture(), rows=(1 << 32) - 1, compression=8),
     "bigtiff": lambda: tiff(picture(), big=True, compression=8),
     "rgba-deflate": lambda: tiff(picture("RGBA"), compression=32946, rows=83),
+    "rgba-premultiplied": lambda: tiff(picture("RGBA").convert("RGBa"), more={0x152: (SHORT, 1)}),
+    "rows-not-told": lambda: pages(picture("L"), rows=None),
     "grey-packbits": lambda: tiff(picture("L"), compression=32773, order=">"),
     "grey-alpha": lambda: tiff(picture("LA"), compression=8),
     "white-is-zero": lambda: tiff(picture("L"), more={0x106: (SHORT, 0)}),
