@@ -20,6 +20,7 @@ from variants.gif import (
     FULL,
     LOOP,
     MUDDY,
+    RAMP,
     REDS,
     SIZE,
     VARIANTS,
@@ -212,6 +213,24 @@ def test_any_animation_shows_the_plate_and_else_what_it_showed(
     check(data, Box(0, 12, 16, 1 + place[3]) if band else Box(x, y, w, h), band=band)
 
 
+def test_frames_grow_where_that_changes_nothing() -> None:
+    picture = pattern(16, 8, 16)
+    upper = gif(image(picture, (0, 0, 16, 8), 4), table=REDS, size=(16, 12), version=b"GIF87a")
+    painted = check(upper, Box(0, 6, 16, 6), band=False)  # it leaves no gap
+    assert painted.degradations == () and painted.data.startswith(b"GIF87a")
+    painted = check(upper, Box(3, 9, 6, 3), band=False)
+    assert "full frames" in painted.degradations[0] and painted.data.startswith(b"GIF89a")
+    frames = (control(5, n, 15) + image(make.blob(8, 6, 15, 15), (n, n, 8, 6), 4) for n in (3, 2, 3))
+    assert check(gif(*frames, table=REDS, size=(16, 12)), Box(9, 9, 6, 3), band=False).degradations == ()
+
+
+def test_frames_outside_the_screen_do_not_grow() -> None:
+    frames = (control(5, 2, 15) + image(bytes(16), (x, 0, 4, 4), 4) for x in (0, 65_000))
+    painted = check(gif(*frames, table=REDS, size=(16, 12)), Box(1, 1, 9, 9), band=False)
+    sizes = [struct.unpack_from("<2H", block, 5) for kind, block, _ in blocks(painted.data) if kind == 0x2C]
+    assert sizes == [(16, 12)] * 2
+
+
 def test_what_is_taken_away_from_a_picture_leaves_it_with_the_plate() -> None:
     """Not among the variants: Pillow shows another colour where browsers show nothing."""
     disc = functools.partial(make.blob, colours=16, clear=3)
@@ -240,6 +259,18 @@ def test_a_frame_without_greys_gets_a_table_of_its_own() -> None:
     assert Image.open(io.BytesIO(painted.data)).getpalette()[:48] == list(REDS)  # type: ignore[index]
 
 
+def test_a_table_of_its_own_that_has_all_greys_stays() -> None:
+    data = gif(image(pattern(*SIZE, 90), FULL, 8, RAMP), table=REDS)
+    painted = check(data, Box(30, 20, 40, 30), band=False)
+    assert painted.data[: data.index(RAMP) + 768] == data[: data.index(RAMP) + 768]
+
+
+def test_codes_are_as_short_as_the_colours_allow() -> None:
+    painted = check(variant("two-colours"), Box(30, 20, 40, 30), band=False)
+    (picture,) = (block for kind, block, _ in blocks(painted.data) if kind == 0x2C)
+    assert (picture[9], picture[10 + 3 * 32]) == (0x84, 5)
+
+
 def test_an_interlaced_frame_stays_so() -> None:
     painted = check(variant("local-table-interlaced"), Box(30, 20, 40, 30), band=False)
     (picture,) = (block for kind, block, _ in blocks(painted.data) if kind == 0x2C)
@@ -247,7 +278,7 @@ def test_an_interlaced_frame_stays_so() -> None:
 
 
 def test_colours_that_only_the_plate_covers_make_room_for_it() -> None:
-    pixels = bytearray(pattern(*SIZE, 200))
+    pixels = bytearray(bytes(range(200)) * 54)
     box = Box(0, 0, 56, 1)
     pixels[:56] = bytes(range(200, 256))
     assert check(gif(image(bytes(pixels), FULL, 8), table=MUDDY), box, band=False).degradations == ()
@@ -275,6 +306,16 @@ def test_a_full_table_of_like_colours_gives_up_its_two_rarest() -> None:
     assert 0 < len(changed) <= 2 * 42
     assert max(abs(before[i + k] - after[i + k]) for i in changed for k in range(3)) <= 16
     assert after[4 * 120 * 90 :: 4].count(0) + after[4 * 120 * 90 :: 4].count(255) == 120 * 20
+
+
+def test_frames_drawn_anew_keep_the_colours_that_they_have() -> None:
+    tables = [bytes((i * k) % 251 for i in range(720)) for k in (3, 5)]
+    data = gif(
+        control(9, 1) + image(bytes(range(220)) * 50, (0, 0, 110, 90), 8, tables[0].ljust(768, b"\0")),
+        control(9, 2) + image(bytes(9), (110, 80, 3, 3), 8, tables[1].ljust(768, b"\0")),
+    )
+    painted = check(data, Box(10, 5, 108, 80), band=False)
+    assert painted.exact and "full frames" in painted.degradations[0]
 
 
 def test_a_grey_picture_stays_grey_for_others() -> None:
@@ -404,6 +445,8 @@ def test_a_screen_too_small_grows_to_the_first_picture() -> None:
     assert read(data).size == (32, 23) == Image.open(io.BytesIO(data)).size
     painted, _ = paint(data, Box(0, 23, 32, 9), band=True)
     assert read(painted.data).size == (32, 32)
+    painted, _ = paint(data, Box(4, 4, 9, 9))
+    assert painted.data[6:10] == bytes(4) and read(painted.data).size == (32, 23)
     beyond = gif(image(pattern(16, 12, 4), (0, 0, 16, 12), 2), image(pattern(16, 12, 4, 1), (9, 9, 16, 12), 2),
                  table=REDS[:12], size=(16, 12))  # fmt: skip
     assert read(beyond).size == (16, 12)

@@ -264,6 +264,16 @@ def test_any_file_shows_the_plate_and_else_what_it_showed(
     samples(new)  # it can be read
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "turns"),
+    [(SHORT, 6, True), (LONG, 6, True), (SHORT, (6, 6), True), (BYTE, b"\6", False), (SHORT, 9, False)],
+)
+def test_an_orientation_is_heeded_where_others_do(kind: int, value: make.Value, turns: bool) -> None:
+    data = make.tiff(picture(), more={0x112: (kind, value)})
+    expected = SIZE[::-1] if turns else SIZE
+    assert read(data).size == surface(data).size == Image.open(io.BytesIO(data)).size == expected
+
+
 def test_a_palette_gives_the_greys_it_has() -> None:
     image = picture("L").convert("P")
     image.putpalette(bytes(v for i in range(256) for v in (i, 255 - i, 128)))
@@ -444,6 +454,12 @@ def test_slots_are_those_of_the_first_page_or_of_the_manifest() -> None:
     assert signed.slots == {Slot.XMP: b"<packet0/>", Slot.C2PA: b"jumbjumb"}
     # viewers do not get past a page without a picture
     assert signed.essence[:2] == alone.essence and len(signed.essence) == 3
+
+
+def test_essence_tells_fields_and_values_apart() -> None:
+    made = [make.tiff(picture(), more={tag: (SHORT, n)}) for tag, n in ((0x128, 1), (0x128, 2), (0x129, 1))]
+    first, second, third = (read(data, essence=True).essence for data in made)
+    assert first != second and first != third
 
 
 def test_essence_is_what_is_shown() -> None:

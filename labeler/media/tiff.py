@@ -22,43 +22,19 @@ from labeler.media.pixels import check_pixels, swaps
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 0x100, 0x101, 0x102, 0x103, 0x106
 STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 0x111, 0x117, 0x144, 0x145
-_SUBFILE, _ORIENTATION, _JPEG_OFFSET, _JPEG_COUNT = 0xFE, 0x112, 0x201, 0x202
-_SUB_IFDS, _XMP, _IPTC, _PHOTOSHOP, _EXIF, _GPS, _INTEROP = (
-    0x14A,
-    0x2BC,
-    0x83BB,
-    0x8649,
-    0x8769,
-    0x8825,
-    0xA005,
-)
-_LAYERS, _XP, _DNG, _C2PA = 0x935C, range(0x9C9B, 0x9CA0), 0xC612, 0xCD41
+_SUBFILE, _ORIENTATION, _JPEG_OFFSET, _JPEG_COUNT, _XMP = 0xFE, 0x112, 0x201, 0x202, 0x2BC
+_SUB_IFDS, _EXIF, _GPS, _INTEROP = 0x14A, 0x8769, 0x8825, 0xA005
+_IPTC, _PHOTOSHOP, _XP, _LAYERS = 0x83BB, 0x8649, range(0x9C9B, 0x9CA0), 0x935C
+_DNG, _C2PA = 0xC612, 0xCD41
 _SENSOR = (32803, 34892)  # photometric interpretations of raw files
 _SLOTS = {Slot.XMP: (_XMP, 1), Slot.C2PA: (_C2PA, 7)}  # tag and type
 _PLACES = (STRIP_OFFSETS, TILE_OFFSETS, _JPEG_OFFSET, _SUB_IFDS, _EXIF, _GPS)
 _METADATA = (*_PLACES, _XMP, _IPTC, _PHOTOSHOP, *_XP, _C2PA)
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-    129: 1,
-}
+_SIZES = dict.fromkeys((1, 2, 6, 7, 129), 1) | dict.fromkeys((3, 8), 2)  # bytes by type
+_SIZES |= dict.fromkeys((4, 9, 11, 13), 4) | dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _TEXTS = (1, 2, 7, 129)
-_ASCII, _UTF8 = 2, 129
+_ASCII, _SHORT, _LONG, _UTF8 = 2, 3, 4, 129
 _MAGICS = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
 
 
@@ -165,10 +141,10 @@ class Tiff(NamedTuple):
         pictures = [d for d in (*self.pages, *self.subs) if all(self.size(d))]
         return next((d for d in pictures if not self.number(d, _SUBFILE) & 1), pictures[0])
 
-    @property
-    def orientation(self) -> int:
-        """As Exif numbers it."""
-        return self.number(self.pages[0], _ORIENTATION, 1)
+    def orientation(self, directory: Directory) -> int:
+        """As Exif numbers it; bytes are not heeded by others either."""
+        entry = directory.get(_ORIENTATION)
+        return self.number(directory, _ORIENTATION, 1) if entry and entry.kind in (_SHORT, _LONG) else 1
 
 
 def damaged(what: str) -> UnreadableError:
@@ -246,8 +222,6 @@ def _regions(tiff: Tiff, directory: Directory, room: int) -> tuple[tuple[int, in
     """Where the coded picture lies."""
     found = list[tuple[int, int]]()
     for tags in ((STRIP_OFFSETS, STRIP_COUNTS), (TILE_OFFSETS, TILE_COUNTS), (_JPEG_OFFSET, _JPEG_COUNT)):
-        for entry in map(directory.get, tags):
-            _allow(entry.number if entry else 0, room)
         offsets, counts = (tiff.numbers(directory, tag, most=room) for tag in tags)
         if len(offsets) == 1 and not counts and tiff.number(directory, COMPRESSION, 1) == 1:
             width, height = tiff.size(directory)
@@ -379,7 +353,7 @@ class _Tiff:
         slots=frozenset(_SLOTS),
         surface="raster",
         c2pa="native",
-        loss="several pages are signed in a sidecar; no notice there, nor where the coding allows no exact edit",
+        loss="several pages are signed in a sidecar; no notice where sizes differ or the coding allows no exact edit",
     )
 
     def accept(self, head: bytes, name: str | None) -> int:
@@ -391,7 +365,7 @@ class _Tiff:
         return Content(
             fields=tuple(_fields(tiff, limits)),
             slots=_slots(tiff),
-            size=(height, width) if swaps(tiff.orientation) else (width, height),
+            size=(height, width) if swaps(tiff.orientation(tiff.pages[0])) else (width, height),
             essence=_essence(tiff, limits) if essence else (),
             mime="image/x-adobe-dng" if tiff.pages[0].get(_DNG) else None,
             embeds=len(tiff.pages) == 1,

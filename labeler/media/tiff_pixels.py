@@ -34,7 +34,7 @@ from labeler.media.tiff import (
     parse,
 )
 
-_FILL_ORDER, _ORIENTATION, _SAMPLES, _ROWS, _PLANAR, _PREDICTOR = 0x10A, 0x112, 0x115, 0x116, 0x11C, 0x13D
+_FILL_ORDER, _SAMPLES, _ROWS, _PLANAR, _PREDICTOR = 0x10A, 0x115, 0x116, 0x11C, 0x13D
 _COLOURS, _TILE_WIDTH, _TILE_HEIGHT, _INKS, _EXTRA, _FORMAT = 0x140, 0x142, 0x143, 0x14C, 0x152, 0x153
 _RAW, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
 _CODECS = {
@@ -167,7 +167,7 @@ def _page(tiff: Tiff, directory: Directory) -> _Page | None:
     if not counted or len(directory.regions) != across * down:
         return None
     colours = bytes(palette[i + 256 * k] >> 8 for i in range(len(palette) // 3) for k in range(3))
-    turn = number(_ORIENTATION, 1)
+    turn = tiff.orientation(directory)
     return _Page(directory, size, turn, cell, tiled, mode, photometric, compression, predictor, colours)
 
 
