@@ -61,10 +61,10 @@ class _Outcome:
 @option("--lang", default="kk,ru", show_default=True, callback=names, help="Languages of the notice.")
 @option(
     "--notice",
-    type=click.Choice(["auto", "plate", "band", "none"]),
+    type=click.Choice(["auto", "plate", "band", "all", "first", "none"]),
     default="auto",
     show_default=True,
-    help="On the picture, in a band below it, or not at all.",
+    help="On the picture or in a band below it; on all pages or the first; or not at all.",
 )
 @option(
     "--policy",

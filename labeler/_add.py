@@ -5,15 +5,16 @@ bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface ->
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from labeler import files, media, notices, persons
+from labeler import files, media, notices, persons, surfaces
 from labeler._verify import Sidecar, Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
@@ -28,7 +29,7 @@ from labeler.errors import (
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
-from labeler.media.base import Limits, Medium, Painted, RasterSurface, Slot, Surface, VectorSurface
+from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, Slot, Surface
 from labeler.policy import engine
 from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
@@ -86,7 +87,7 @@ def add(
     target: str | Path | BinaryIO | None,
     label: Label,
     *,
-    notice: Literal["auto", "plate", "band", "none"] = "auto",
+    notice: Mode | Literal["auto"] = "auto",
     langs: Sequence[str] = notices.MANDATORY,
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
@@ -103,7 +104,7 @@ def add(
 
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
-    ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
+    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
     rules that the result leaves unmet are told in the receipt's remarks. ``original`` is what a
     modified picture was made from. The same label on a file whose marks are all valid changes nothing.
 
@@ -284,7 +285,7 @@ def _refuse(
     )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
-    able = found.medium.info.c2pa == "native" and found.content.embeds
+    able = found.medium.info.c2pa != "sidecar" and found.content.embeds
     if embedded and (detached or beside or not able):
         raise UsageError(
             "it carries an embedded manifest; a sidecar beside it would contradict it.",
@@ -348,7 +349,7 @@ class _Work:
         self.label, self.langs, self.limits = label, langs, limits
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        able = self.medium.info.c2pa == "native" and found.content.embeds
+        able = self.medium.info.c2pa != "sidecar" and found.content.embeds
         self.detached = detached or beside is not None or not able
         self.drawable = True
         self.degradations: list[str] = []
@@ -363,18 +364,19 @@ class _Work:
         """The notice's mode; a notice that stands there stays, since nothing here can take it away."""
         self.drawable = self.medium.info.surface != "none" and (wanted == "none" or self.surface is not None)
         if not self.drawable:
-            if wanted in ("plate", "band"):
+            if wanted not in ("auto", "none"):
                 raise NoticeError(
                     f"a notice cannot be drawn on this kind ({self.medium.info.name}).",
                     "Convert it to PNG or JPEG, or show the notice beside it and pass --notice none.",
                 )
             return "none"
+        chosen = surfaces.mode(self.medium.info.surface, wanted) if wanted != "none" else "none"
         here = self._standing()
         if here:
             if wanted == "none":
                 self.remarks.append("The notice that stands in the picture stays: nothing removes one.")
             return here.mode
-        return "plate" if wanted == "auto" else cast(Mode, wanted)
+        return chosen
 
     def _standing(self) -> Layout | None:
         """Our notice, if its words were recognised in the content."""
@@ -428,7 +430,7 @@ class _Work:
             painted, layout, exact = self._draw(mode)
             drawn = exact is not None
             same = beside.submit(self._compare, before, painted, layout, exact) if before and drawn else None
-            words = notices.words(self.label, "image", notices.LANGS)[layout.tier]
+            words = notices.words(self.label, self.medium.info.kind, notices.LANGS)[layout.tier]
             record = {
                 "version": RECORD_VERSION,
                 "catalogue": notices.version(),
@@ -473,7 +475,7 @@ class _Work:
         standing = self._standing()
         if mode == "none":
             return self.data, Layout("none"), None
-        words = notices.words(self.label, "image", self.langs)
+        words = notices.words(self.label, self.medium.info.kind, self.langs)
         surface = self.surface
         if standing and isinstance(surface, RasterSurface):
             standing = standing.at(surface.size)
@@ -485,7 +487,7 @@ class _Work:
             and self._says(standing)
         ):
             return self.data, standing, None
-        painted, layout = _draw(surface, words, mode, standing)
+        painted, layout = surfaces.load(self.medium.info.surface).draw(surface, words, mode, standing)
         self.degradations += painted.degradations
         return painted.data, layout, painted.exact
 
@@ -493,7 +495,8 @@ class _Work:
         """Whether the notice that stands there says what the new label would."""
         assert self.found.label
         old, new = (
-            notices.words(x, "image", self.langs).get(standing.tier) for x in (self.found.label, self.label)
+            notices.words(x, self.medium.info.kind, self.langs).get(standing.tier)
+            for x in (self.found.label, self.label)
         )
         return old == new and standing.legible
 
@@ -520,6 +523,9 @@ class _Work:
         if not self.detached:
             tail = data[len(data) - self.found.content.trailing :]
             try:
+                if isinstance(self.medium, ExactMedium):
+                    embed = functools.partial(self.medium.embed, io.BytesIO(data))
+                    return c2pa.sign_exact(embed, manifest, signer, parent), None
                 out = c2pa.sign(data, self.medium.info.mime, manifest, signer, parent)
                 if out.endswith(tail):
                     return out, None
@@ -614,16 +620,3 @@ class _Work:
                 f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
                 "Please report this with the file's kind and size.",
             )
-
-
-def _draw(
-    surface: Surface | None, words: dict[notices.Tier, dict[str, str]], mode: Mode, old: Layout | None
-) -> tuple[Painted, Layout]:
-    if isinstance(surface, RasterSurface):
-        from labeler.surfaces import raster
-
-        return raster.draw(surface, words, mode, old)
-    assert isinstance(surface, VectorSurface)
-    from labeler.surfaces import vector
-
-    return vector.draw(surface, words, mode, old)

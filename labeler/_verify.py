@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from labeler import batch, evidence, files, media, notices, persons
+from labeler import batch, evidence, files, media, notices, persons, surfaces
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
 from labeler.marks import xmp
-from labeler.media.base import Content, Field, Limits, Medium, RasterSurface, Slot, VectorSurface
+from labeler.media.base import Content, Field, Limits, Medium, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
@@ -320,17 +320,11 @@ def _notice(
         return Mark("notice", Status.UNKNOWN, {"reason": "pixels not looked at"}), (
             Fact("notice.unchecked", Level.INFORMATIONAL, "notice"),
         )
-    words = notices.words(label, "image", claim.langs).get(claim.tier)
+    words = notices.words(label, medium.info.kind, claim.langs).get(claim.tier)
     surface = medium.surface(src, limits) if words else None
     seen = Seen()
-    if words and isinstance(surface, RasterSurface):
-        from labeler.surfaces import raster
-
-        seen = raster.recognise(surface, claim, words)
-    elif words and isinstance(surface, VectorSurface):
-        from labeler.surfaces import vector
-
-        seen = vector.recognise(surface, claim, words)
+    if words and surface is not None:
+        seen = surfaces.load(medium.info.surface).recognise(surface, claim, words)
     if seen.doubt:
         return Mark("notice", Status.UNKNOWN, {"reason": seen.doubt}), (
             Fact("notice.doubtful", Level.INFORMATIONAL, "notice", seen.doubt),

@@ -10,7 +10,11 @@ _SURFACE = {
     "vector": "drawn as paths",
     "none": "none: show it beside the file",
 }
-_C2PA = {"native": "embedded (or sidecar)", "sidecar": "sidecar over the exact bytes"}
+_C2PA = {
+    "native": "embedded (or sidecar)",
+    "exact": "embedded (or sidecar)",
+    "sidecar": "sidecar over the exact bytes",
+}
 
 
 def matrix() -> str:

@@ -16,7 +16,7 @@ LANGS = ("kk", "ru", "en")
 MANDATORY = ("kk", "ru")
 Tier = Literal["reviewed", "sentence", "phrase", "short"]
 TIERS: tuple[Tier, ...] = ("reviewed", "sentence", "phrase", "short")  # from the longest
-Kind = Literal["image", "video", "audio", "text"]
+Kind = Literal["image", "video", "audio", "text", "document"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +55,7 @@ _SIGNER = {
     "signingCredential.ocsp.revoked": "c2pa.signer.revoked",
 }
 _MAX_MANIFESTS = 64
+_GUESS, _TRIES = 4096, 200  # bytes of a store, signatures until its size settles
 _import_lock = threading.Lock()
 
 
@@ -283,9 +284,14 @@ def just_signed(record: Mapping[str, Any]) -> Reading:
 
 
 def sign_detached(
-    data: bytes, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None
+    data: bytes,
+    manifest: Mapping[str, Any],
+    identity: Identity,
+    parent: Parent | None,
+    *,
+    exclude: tuple[int, int] | None = None,
 ) -> bytes:
-    """A manifest store over the exact bytes, for a sidecar; the asset stays as it is.
+    """A manifest store over the exact bytes but ``exclude`` (start, length); the asset stays as it is.
 
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest.
@@ -294,12 +300,36 @@ def sign_detached(
     try:
         info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
         context = c2pa.Context.from_dict(_settings(), signer=c2pa.Signer.from_info(info))
-        return _embeddable(_builder(manifest, parent, context), data)
+        return _embeddable(_builder(manifest, parent, context), data, exclude)
     except c2pa.C2paError as e:
         raise _refused(e, parent) from e
 
 
-def _embeddable(builder: Any, data: bytes) -> bytes:
+def sign_exact(
+    embed: Callable[[bytes], tuple[bytes, int, int]],
+    manifest: Mapping[str, Any],
+    identity: Identity,
+    parent: Parent | None,
+) -> bytes:
+    """The asset with the manifest where ``embed`` puts it; its hash leaves out just the place (start, length) it names.
+
+    Signed again until the signed store takes the room that was declared: once or twice, some ten times where the room
+    depends on the bytes themselves (C2PA 2.4, A.8).
+
+    Raises:
+        IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest, or its size never settles.
+    """
+    store = bytes(_GUESS)
+    for _ in range(_TRIES):
+        data, *hole = embed(store)
+        store = sign_detached(data, manifest, identity, parent, exclude=(hole[0], hole[1]))
+        data, *room = embed(store)
+        if room == hole:
+            return data
+    raise SigningError("the manifest's size does not settle; nothing was written.", "Sign with --sidecar.")
+
+
+def _embeddable(builder: Any, data: bytes, exclude: tuple[int, int] | None) -> bytes:
     """c2pa's data-hash API, which c2pa-python 0.38 exports but does not wrap."""
     raw = sys.modules["c2pa.c2pa"]
     library, mime = raw._lib, SIDECAR_MIME.encode()
@@ -309,9 +339,24 @@ def _embeddable(builder: Any, data: bytes) -> bytes:
     update.restype = ctypes.c_int
     finish.argtypes = [ctypes.POINTER(raw.C2paBuilder), ctypes.c_char_p, ctypes.POINTER(buffer)]
     finish.restype = ctypes.c_int64
-    with raw.Stream(io.BytesIO(data)) as stream:
-        if update(builder._handle, mime, stream._stream):
+
+    def hashed(part: bytes) -> None:
+        with raw.Stream(io.BytesIO(part)) as stream:
+            if update(builder._handle, mime, stream._stream):
+                raise raw.C2paError(raw._convert_to_py_string(library.c2pa_error()))
+
+    if exclude:
+        hashed(b"\0")  # there is nothing to leave anything out of before something was hashed
+        leave_out = library.c2pa_builder_set_data_hash_exclusions
+        leave_out.argtypes = [
+            ctypes.POINTER(raw.C2paBuilder),
+            ctypes.POINTER(ctypes.c_uint64),
+            ctypes.c_size_t,
+        ]
+        leave_out.restype = ctypes.c_int
+        if leave_out(builder._handle, (ctypes.c_uint64 * 2)(*exclude), 1):
             raise raw.C2paError(raw._convert_to_py_string(library.c2pa_error()))
+    hashed(data)
     out = buffer()
     size = finish(builder._handle, mime, ctypes.byref(out))
     if size < 0:

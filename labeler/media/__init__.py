@@ -10,6 +10,8 @@ from labeler.errors import UnsupportedError
 from labeler.media.base import (
     Box,
     Content,
+    Embedded,
+    ExactMedium,
     Field,
     Limits,
     Medium,
@@ -28,6 +30,8 @@ __all__ = [
     "MODULES",
     "Box",
     "Content",
+    "Embedded",
+    "ExactMedium",
     "Field",
     "Limits",
     "Medium",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
 from labeler.errors import LimitError
 
@@ -90,9 +90,12 @@ class MediumInfo:
     mime: str  # the one we sign as
     suffixes: tuple[str, ...]
     slots: frozenset[Slot]
-    surface: Literal["raster", "vector", "none"]
-    c2pa: Literal["native", "sidecar"]
+    surface: Literal["raster", "vector", "none"]  # the module of `labeler.surfaces` that draws on it
+    c2pa: Literal[
+        "native", "exact", "sidecar"
+    ]  # by c2pa itself, by our own `ExactMedium.embed`, or beside the file
     loss: str = ""  # when drawing a notice changes more than its box; "" = never
+    kind: Literal["image", "document", "text"] = "image"  # what the notice calls it
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,14 @@ class VectorSurface(Protocol):
 Surface = RasterSurface | VectorSurface
 
 
+class Embedded(NamedTuple):
+    """A file with a manifest store in it; ``start`` and ``length`` (bytes) are what its hash leaves out."""
+
+    data: bytes
+    start: int
+    length: int
+
+
 class Medium(Protocol):
     """One kind of container. Stateless and thread-safe; leaves ``src`` at the position it found it."""
 
@@ -201,6 +212,18 @@ class Medium(Protocol):
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         """Where a notice can be drawn, or None. Pixels are decoded only when asked for."""
+
+
+@runtime_checkable
+class ExactMedium(Medium, Protocol):
+    """One whose manifest we embed ourselves (``info.c2pa`` is ``exact``), since c2pa knows it not or spoils it."""
+
+    def embed(self, src: BinaryIO, store: bytes) -> Embedded:
+        """The file with this manifest store, which replaces one that is there.
+
+        For stores with the same ``start`` and ``length`` all other bytes are the same: only then can a hash that was
+        taken with a placeholder hold. Raises: UnreadableError: malformed.
+        """
 
 
 def whole(src: BinaryIO, limits: Limits) -> bytes:

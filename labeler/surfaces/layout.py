@@ -11,14 +11,15 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labeler.errors import NoticeError
 from labeler.fonts import measure
 from labeler.media.base import Box
 from labeler.notices import LANGS, TIERS, Tier
 
-Mode = Literal["plate", "band", "none"]
+Mode = Literal["plate", "band", "all", "first", "head", "none"]
+MODES: tuple[str, ...] = get_args(Mode)
 MIN_EM, EM_SHARE, MAX_SHARE = 12, 0.04, 0.25
 BAND_HEIGHTS = (
     0.4,
@@ -42,7 +43,7 @@ class Layout:
     """A notice as it was placed: what the record says and what the verifier renders again.
 
     ``size`` is the picture with the notice in it and ``box`` its place, both as displayed, in px; ``em`` the type
-    size, px; ``rows`` the lines of each language.
+    size, px; ``rows`` the lines of each language. What is no single picture (pages, text) has no such geometry.
     """
 
     mode: Mode
@@ -57,11 +58,12 @@ class Layout:
         """JSON-ready."""
         if self.mode == "none":
             return {"mode": "none"}
+        said = {"mode": self.mode, "langs": list(self.langs), "tier": self.tier}
+        if self.box == _NOWHERE:
+            return said
         b = self.box
         return {
-            "mode": self.mode,
-            "langs": list(self.langs),
-            "tier": self.tier,
+            **said,
             "em": self.em,
             "rows": self.rows,
             # no arrays of numbers: c2pa reads those back as a base64 string
@@ -74,18 +76,20 @@ class Layout:
         """What an untrusted record claims, or None when it makes no sense."""
         try:
             assert isinstance(data, dict)
-            if data["mode"] == "none":
+            mode, tier = data["mode"], data["tier"] if data["mode"] != "none" else "sentence"
+            assert mode in MODES and tier in TIERS
+            if mode == "none":
                 return cls("none")
+            assert data["langs"] and set(data["langs"]) <= set(LANGS)
+            langs = tuple(lang for lang in LANGS if lang in data["langs"])
+            if "box" not in data:
+                return cls(mode, langs, tier)
             em, rows, width, height = data["em"], data["rows"], data["size"]["w"], data["size"]["h"]
             x, y, w, h = (data["box"][k] for k in "xywh")
             whole = all(type(n) is int for n in (em, rows, x, y, w, h))
             sized = all(type(n) in (int, float) and 1 <= n <= _MAX_SIDE for n in (width, height))
             assert (
-                data["mode"] in ("plate", "band")
-                and data["tier"] in TIERS
-                and data["langs"]
-                and set(data["langs"]) <= set(LANGS)
-                and whole
+                whole
                 and sized
                 and 1 <= rows <= _MAX_ROWS
                 and 1 <= em <= height
@@ -96,8 +100,7 @@ class Layout:
             )
         except (AssertionError, KeyError, TypeError, ValueError):
             return None
-        langs = tuple(lang for lang in LANGS if lang in data["langs"])
-        return cls(data["mode"], langs, data["tier"], em, int(rows), Box(x, y, w, h), (width, height))
+        return cls(mode, langs, tier, em, int(rows), Box(x, y, w, h), (width, height))
 
     @property
     def is_band(self) -> bool:
@@ -128,7 +131,9 @@ class Layout:
         return width <= self.box.w + 1 and height <= self.box.h + 1
 
     def at(self, size: tuple[float, float]) -> Layout | None:
-        """The same notice in the picture scaled to another size; None if its proportions are others."""
+        """The same notice in the picture scaled to another size; None if its proportions are others, or none."""
+        if self.box == _NOWHERE:
+            return None
         if size == self.size:
             return self
         scale = size[0] / self.size[0]

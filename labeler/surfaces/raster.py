@@ -18,6 +18,7 @@ from labeler.media.pixels import open_picture
 from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
+MODES: tuple[Mode, ...] = ("plate", "band")
 _LIKENESS = 0.7  # correlation of each word with its letters; other words of the same shape reach 0.5 at most
 _lock = threading.Lock()
 

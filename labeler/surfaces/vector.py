@@ -12,6 +12,7 @@ from labeler.media.base import Painted, VectorSurface
 from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
+MODES: tuple[Mode, ...] = ("plate", "band")
 ID = "tanba-notice"
 # inline !important outranks every style sheet and animation, but only on the element that says it
 _SEEN = "".join(
