@@ -449,7 +449,9 @@ class _Work:
                 transcoded=exact is False,
             )
             out, store = self._sign(out, manifest, signer, parent)
-            signed = None if store else c2pa.just_signed(record)
+            # c2pa reads back what it embeds itself
+            ours = store or isinstance(self.medium, ExactMedium)
+            signed = None if ours else c2pa.just_signed(record)
             facts = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 HEAD = 4096
-MODULES = ("png", "jpeg", "webp", "svg", "gif", "tiff", "picture")
+MODULES = ("png", "jpeg", "webp", "svg", "gif", "tiff", "pdf", "picture")
 
 
 @functools.cache

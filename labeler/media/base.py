@@ -90,7 +90,7 @@ class MediumInfo:
     mime: str  # the one we sign as
     suffixes: tuple[str, ...]
     slots: frozenset[Slot]
-    surface: Literal["raster", "vector", "none"]  # the module of `labeler.surfaces` that draws on it
+    surface: Literal["raster", "vector", "page", "none"]  # the module of `labeler.surfaces` that draws on it
     c2pa: Literal[
         "native", "exact", "sidecar"
     ]  # by c2pa itself, by our own `ExactMedium.embed`, or beside the file
@@ -177,7 +177,53 @@ class VectorSurface(Protocol):
         """The notice element that is there, or None."""
 
 
-Surface = RasterSurface | VectorSurface
+@dataclass(frozen=True)
+class Line:
+    """One line of a notice: its left end and its baseline in pt from its box's upper left corner."""
+
+    lang: str
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A notice for one page: its place as displayed, in pt from the upper left corner, its type size and its lines.
+
+    ``grow``: the height that the page gains at its foot, pt; the place is meant with it.
+    """
+
+    box: Box
+    em: float
+    lines: tuple[Line, ...]
+    grow: float = 0
+
+
+@runtime_checkable
+class PageSurface(Protocol):
+    """A document of pages. Sizes and places are those a viewer sees (crop, rotation and unit applied), in pt."""
+
+    @property
+    def pages(self) -> Sequence[tuple[float, float]]:
+        """Width and height of each page, pt."""
+
+    def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
+        """Put a notice on these pages, by their number from 0, and take away any of ours that is there.
+
+        Raises:
+            UnreadableError: the pages cannot be parsed. LimitError: too many of them.
+        """
+
+    def rendered(self, page: int, box: Box, size: tuple[int, int]) -> Image:
+        """That part of a page as a viewer shows it, mode RGB, in so many px.
+
+        Raises:
+            UnreadableError: the page cannot be rendered.
+        """
+
+
+Surface = RasterSurface | VectorSurface | PageSurface
 
 
 class Embedded(NamedTuple):

@@ -21,6 +21,7 @@ from labeler.notices import LANGS, TIERS, Tier
 Mode = Literal["plate", "band", "all", "first", "head", "none"]
 MODES: tuple[str, ...] = get_args(Mode)
 MIN_EM, EM_SHARE, MAX_SHARE = 12, 0.04, 0.25
+PAGE_EM, PAGE_EM_SHARE = 8.0, 0.015  # pt; of a page's width
 BAND_HEIGHTS = (
     0.4,
     1.0,
@@ -111,7 +112,9 @@ class Layout:
 
     @property
     def min_em(self) -> float:
-        """The smallest legible type in a picture of this size; a band's own height does not count."""
+        """The smallest legible type in a picture or on a page of this size; a band's own height does not count."""
+        if self.mode in ("all", "first"):
+            return max(PAGE_EM, PAGE_EM_SHARE * self.size[0] - 0.05)
         height = self.size[1] - (self.box.h if self.is_band else 0)
         return max(MIN_EM, EM_SHARE * min(self.size[0], height))
 

@@ -1,0 +1,196 @@
+"""PDF: ISO 32000-2. Labelled by one incremental update, so the source stays byte for byte; pikepdf parses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+
+import pikepdf
+
+from labeler.errors import LimitError, UnreadableError, UsageError
+from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media.pdf_pages import Pages, View
+from labeler.media.pdf_update import Update, changed, dictionary, opened, raw, ref, stream
+
+_MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
+_NAME = b"(manifest.c2pa)"
+_TYPE = b"/application#2fc2pa"
+
+
+class Pdf:
+    """Stateless and thread-safe."""
+
+    info = MediumInfo(
+        name="PDF",
+        mime="application/pdf",
+        suffixes=(".pdf",),
+        slots=frozenset({Slot.XMP, Slot.C2PA}),
+        surface="page",
+        c2pa="exact",
+        kind="document",
+    )
+
+    def accept(self, head: bytes, name: str | None) -> int:
+        """100 with the header at the start, 60 with something before it."""
+        at = head.find(b"%PDF-", 0, 1029)
+        return 100 if at == 0 else 60 if at > 0 else 0
+
+    def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
+        data = whole(src, limits)
+        with opened(data) as pdf:
+            return Content(
+                fields=tuple(_fields(pdf, limits)),
+                slots=_slots(pdf, limits),
+                size=_size(pdf),
+                essence=tuple(_essence(pdf)) if essence else (),
+                embeds=not pdf.is_encrypted,
+            )
+
+    def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
+        if unknown := puts.keys() - {Slot.XMP}:
+            raise UsageError(
+                f"A PDF has no such slot: {', '.join(unknown)}.", "Embed a manifest with `embed`."
+            )
+        data = whole(src, Limits())
+        with opened(data) as pdf:
+            update = Update(data, pdf)
+            if Slot.XMP in puts:
+                _put_xmp(update, puts[Slot.XMP])
+            dst.write(update.written(finished=False))
+
+    def embed(self, src: BinaryIO, store: bytes) -> Embedded:
+        """C2PA 2.4, A.4: an embedded file, associated with the document."""
+        data = whole(src, Limits())
+        with opened(data) as pdf:
+            update = Update(data, pdf)
+            body = stream(
+                {"/Type": b"/EmbeddedFile", "/Subtype": _TYPE, "/Params": b"<< /Size %d >>" % len(store)},
+                store,
+            )
+            file = update.add(body)
+            _attach(update, file)
+            out = update.written(finished=True)
+        start = out.index(b"\n%d %d obj\n" % file, len(update.base) - 1) + len(b"\n%d %d obj\n" % file)
+        start += body.index(b"\nstream\n") + len(b"\nstream\n")
+        return Embedded(out, start, len(store))
+
+    def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
+        data = whole(src, limits)
+        with opened(data) as pdf:
+            if pdf.is_encrypted or not len(pdf.pages):
+                return None
+        return Pages(data, limits)
+
+
+def _put_xmp(update: Update, packet: bytes) -> None:
+    root = update.pdf.Root
+    body = stream({"/Type": b"/Metadata", "/Subtype": b"/XML"}, packet)
+    there = root.get("/Metadata")
+    if isinstance(there, pikepdf.Object) and there.is_indirect:
+        update.put(there, body)
+    else:
+        catalog(update, {"/Metadata": ref(update.add(body))})
+
+
+def catalog(update: Update, entries: Mapping[str, bytes | None]) -> None:
+    """Change entries of the document's catalog."""
+    update.put(update.pdf.Root, changed(update.pdf.Root, entries))
+
+
+def _attach(update: Update, file: tuple[int, int]) -> None:
+    root = update.pdf.Root
+    spec = ref(
+        update.add(
+            dictionary(
+                {
+                    "/Type": b"/Filespec",
+                    "/AFRelationship": _MANIFEST.encode(),
+                    "/Subtype": _TYPE,
+                    "/F": _NAME,
+                    "/UF": _NAME,
+                    "/Desc": b"(C2PA Manifest Store)",
+                    "/EF": dictionary({"/F": ref(file), "/UF": ref(file)}),
+                }
+            )
+        )
+    )
+    others = [raw(f) for f in _array(root.get("/AF")) if not _is_manifest(f)]
+    names = root.get("/Names", pikepdf.Dictionary())
+    files = update.add(_named(update, names.get("/EmbeddedFiles", pikepdf.Dictionary()), spec))
+    catalog(
+        update,
+        {
+            "/AF": b"[ %s ]" % b" ".join([*others, spec]),
+            "/Names": changed(names, {"/EmbeddedFiles": ref(files)}),
+        },
+    )
+
+
+def _named(update: Update, tree: pikepdf.Object, spec: bytes) -> bytes:
+    """The name tree of embedded files with our manifest instead of another."""
+    if "/Kids" in tree:
+        leaf = update.add(
+            dictionary({"/Limits": b"[ %s %s ]" % (_NAME, _NAME), "/Names": b"[ %s %s ]" % (_NAME, spec)})
+        )
+        return dictionary({"/Kids": b"[ %s %s ]" % (b" ".join(raw(k) for k in tree.Kids), ref(leaf))})
+    flat = _array(tree.get("/Names"))
+    pairs = [
+        (bytes(k), raw(k), raw(v)) for k, v in zip(flat[::2], flat[1::2], strict=False) if not _is_manifest(v)
+    ]
+    pairs = sorted([*pairs, (_NAME[1:-1], _NAME, spec)])
+    return dictionary({"/Names": b"[ %s ]" % b" ".join(b"%s %s" % (k, v) for _, k, v in pairs)})
+
+
+def _array(value: object) -> list[pikepdf.Object]:
+    return list(value) if isinstance(value, pikepdf.Array) else []
+
+
+def _path(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, pikepdf.Dictionary) else None
+    return value
+
+
+def _is_manifest(spec: object) -> bool:
+    return isinstance(spec, pikepdf.Dictionary) and spec.get("/AFRelationship") == _MANIFEST
+
+
+def _slots(pdf: pikepdf.Pdf, limits: Limits) -> dict[Slot, bytes]:
+    slots = {}
+    if isinstance(packet := pdf.Root.get("/Metadata"), pikepdf.Stream):
+        slots[Slot.XMP] = _inflated(packet, limits)
+    for spec in _array(pdf.Root.get("/AF")):
+        if _is_manifest(spec) and isinstance(file := _path(spec, "/EF", "/F"), pikepdf.Stream):
+            slots[Slot.C2PA] = _inflated(file, limits)
+    return slots
+
+
+def _inflated(source: pikepdf.Stream, limits: Limits) -> bytes:
+    # qpdf has no bound of its own: deflate cannot grow data more than some thousand times
+    if int(source.get("/Length", 0)) * 1032 > limits.max_inflated and "/Filter" in source:
+        raise LimitError("The PDF's metadata is too large.", "Do not trust this file.")
+    try:
+        return bytes(source.read_bytes())
+    except pikepdf.PdfError as e:
+        raise UnreadableError(f"The PDF's metadata cannot be read ({str(e)[:120]}).", "Save it again.") from e
+
+
+def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
+    info = pdf.trailer.get("/Info")
+    for key, value in info.items() if isinstance(info, pikepdf.Dictionary) else ():
+        if isinstance(value, pikepdf.String):
+            yield Field("pdf:info", key[1:], str(value).encode("utf-8", "replace"))
+
+
+def _size(pdf: pikepdf.Pdf) -> tuple[int, int] | None:
+    if not len(pdf.pages):
+        return None
+    width, height = View(pdf.pages[0]).size
+    return max(1, round(width)), max(1, round(height))
+
+
+def _essence(pdf: pikepdf.Pdf) -> Iterator[Stream]:
+    yield Stream("pages", tuple(raw(p.obj.get("/Contents")) for p in pdf.pages))
+
+
+MEDIUM = Pdf()

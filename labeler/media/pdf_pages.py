@@ -1,0 +1,339 @@
+"""Pages of a PDF: notices stamped on them as shared form objects, and pages rendered to see what a viewer shows."""
+
+from __future__ import annotations
+
+import math
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pikepdf
+
+from labeler import fonts
+from labeler.errors import LimitError, UnreadableError
+from labeler.fonts import subset
+from labeler.media.base import Box, Limits, Line, Painted, Stamp
+from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, raw, ref, stream
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_OURS = "/TanbaNotice"
+_LANGS = {"kk": b"kk-KZ", "ru": b"ru-RU", "en": b"en"}
+_MAX_SIDE = 14_400  # user units, ISO 32000-1 Annex C
+_rendering = threading.Lock()  # pdfium is not thread-safe
+
+
+class Pages:
+    """A PDF that is stamped on, and looked at."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        self.data, self.limits = data, limits
+
+    @cached_property
+    def _pdf(self) -> pikepdf.Pdf:
+        pdf = opened(self.data)
+        if len(pdf.pages) > self.limits.max_parts:
+            raise LimitError(f"The PDF has {len(pdf.pages)} pages.", "Raise the limit if you trust it.")
+        return pdf
+
+    @cached_property
+    def _views(self) -> list[View]:
+        return [View(page) for page in self._pdf.pages]
+
+    @property
+    def pages(self) -> Sequence[tuple[float, float]]:
+        return [view.size for view in self._views]
+
+    def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
+        update = Update(self.data, self._pdf)
+        ink = _Ink(update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text))
+        for number, page in enumerate(self._pdf.pages):
+            before = _contents(page.obj)
+            kept = [c for c in before if not _is_ours(c)]
+            if number in stamps:
+                update.put(page.obj, ink.stamped(page, self._views[number], kept, stamps[number]))
+            elif len(kept) < len(before):
+                update.put(page.obj, changed(page.obj, {"/Contents": _list(map(raw, kept))}))
+        return Painted(update.written(finished=False))
+
+    def rendered(self, page: int, box: Box, size: tuple[int, int]) -> Image:
+        import pypdfium2
+
+        view = self._views[page]
+        try:
+            with _rendering:
+                shown = self._document[page]
+                width, height = shown.get_size()
+                scale = size[0] / box.w * view.size[0] / width  # pdfium knows no UserUnit
+                unit = width / view.size[0]
+                edges = (
+                    box.x * unit,
+                    height - (box.y + box.h) * unit,
+                    width - (box.x + box.w) * unit,
+                    box.y * unit,
+                )
+                image: Image = (
+                    shown.render(scale=scale, crop=tuple(max(0, e) for e in edges)).to_pil().convert("RGB")
+                )
+                shown.close()
+        except (pypdfium2.PdfiumError, ValueError, MemoryError) as e:
+            raise UnreadableError(
+                f"Page {page + 1} cannot be rendered ({e}).", "Open and save it again."
+            ) from e
+        return image if image.size == size else image.resize(size)
+
+    @cached_property
+    def _document(self) -> Any:
+        import pypdfium2
+
+        return pypdfium2.PdfDocument(self.data)
+
+
+class View:
+    """How a page is shown: ISO 32000-2, 14.11.2 and 7.7.3.3."""
+
+    def __init__(self, page: pikepdf.Page) -> None:
+        media = _rectangle(_inherited(page.obj, "/MediaBox")) or (0.0, 0.0, 612.0, 792.0)
+        crop = _rectangle(_inherited(page.obj, "/CropBox")) or media
+        inside = (
+            max(crop[0], media[0]),
+            max(crop[1], media[1]),
+            min(crop[2], media[2]),
+            min(crop[3], media[3]),
+        )
+        self.media, self.box = media, inside if inside[0] < inside[2] and inside[1] < inside[3] else media
+        turn = _inherited(page.obj, "/Rotate")
+        self.turn = turn % 360 if isinstance(turn, int) and turn % 90 == 0 else 0
+        unit = page.obj.get("/UserUnit", 1)
+        self.unit = float(unit) if not isinstance(unit, pikepdf.Object) and 0 < float(unit) < 75_001 else 1.0
+        width, height = (self.box[2] - self.box[0]) * self.unit, (self.box[3] - self.box[1]) * self.unit
+        self.size = (height, width) if self.turn in (90, 270) else (width, height)
+
+    def matrix(self, stamp: Stamp) -> tuple[float, ...]:
+        """From the stamp's own space (pt, lower left corner) to the page's; where the page has grown already."""
+        left, foot = stamp.box.x / self.unit, (self.size[1] - stamp.box.y - stamp.box.h) / self.unit
+        left_x, low, right, top = self.box
+        s = 1 / self.unit
+        match self.turn:
+            case 90:
+                return (0, s, -s, 0, right - foot, low + left)
+            case 180:
+                return (-s, 0, 0, -s, right - left, top - foot)
+            case 270:
+                return (0, -s, s, 0, left_x + foot, top - left)
+        return (s, 0, 0, s, left_x + left, low + foot)
+
+    def grown(self, box: tuple[float, float, float, float], grow: float) -> bytes:
+        """A page box with more height at the displayed foot, pt."""
+        x0, y0, x1, y1 = box
+        match self.turn, grow / self.unit:
+            case 90, by:
+                x1 += by
+            case 180, by:
+                y1 += by
+            case 270, by:
+                x0 -= by
+            case _, by:
+                y0 -= by
+        return b"[ %s ]" % b" ".join(_number(v) for v in (x0, y0, x1, y1))
+
+
+class _Ink:
+    """The objects that all stamps of one update share."""
+
+    def __init__(self, update: Update, letters: frozenset[str]) -> None:
+        self.update = update
+        self.font = _font(update, letters) if letters else (0, 0)
+        self.made: dict[object, Ref] = {}
+
+    def stamped(self, page: pikepdf.Page, view: View, contents: list[pikepdf.Object], stamp: Stamp) -> bytes:
+        """The page's dictionary with the notice."""
+        resources = _inherited(page.obj, "/Resources")
+        resources = resources if isinstance(resources, pikepdf.Dictionary) else pikepdf.Dictionary()
+        objects = resources.get("/XObject")
+        objects = objects if isinstance(objects, pikepdf.Dictionary) else pikepdf.Dictionary()
+        taken = {k for k, v in objects.items() if not _is_ours(v)}
+        name = next(n for n in (_OURS + "~" * i for i in range(len(taken) + 1)) if n not in taken)
+        more, left = _unbalanced(self.update.pdf, contents)
+        place = view.matrix(stamp)
+        before = self._content(b"q\n" * (1 + more))
+        after = self._content(
+            b"\n%s/Artifact << /Type /Pagination /Subtype /Footer >> BDC q %s cm %s Do Q EMC\n"
+            % (b"Q\n" * (1 + left), b" ".join(map(_number, place)), name.encode())
+        )
+        entries: dict[str, bytes | None] = {
+            "/Contents": _list([ref(before), *map(raw, contents), ref(after)]),
+            "/Resources": changed(resources, {"/XObject": changed(objects, {name: ref(self._form(stamp))})}),
+        }
+        if stamp.grow:
+            entries["/MediaBox"] = view.grown(view.media, stamp.grow)
+            entries["/CropBox"] = view.grown(view.box, stamp.grow)
+        return changed(page.obj, entries)
+
+    def _content(self, operators: bytes) -> Ref:
+        if operators not in self.made:
+            self.made[operators] = self.update.add(stream({_OURS: b"true"}, operators))
+        return self.made[operators]
+
+    def _form(self, stamp: Stamp) -> Ref:
+        key = (stamp.box.w, stamp.box.h, stamp.em, stamp.lines)
+        if key not in self.made:
+            w, h = stamp.box.w, stamp.box.h
+            body = b"q 1 g 0 0 %d %d re f 0 G 0.5 w 0.25 0.25 %s %s re S Q\n0 g\n" % (
+                w,
+                h,
+                _number(w - 0.5),
+                _number(h - 0.5),
+            )
+            body += b"".join(_text(line, stamp.em, h) for line in stamp.lines)
+            entries = {
+                "/Type": b"/XObject",
+                "/Subtype": b"/Form",
+                "/BBox": b"[ 0 0 %d %d ]" % (w, h),
+                "/Resources": dictionary({"/Font": dictionary({"/F": ref(self.font)})}),
+                _OURS: b"true",
+            }
+            self.made[key] = self.update.add(_deflated(entries, body))
+        return self.made[key]
+
+
+def _text(line: Line, em: float, height: float) -> bytes:
+    ids = subset.glyph_ids()
+    glyphs = b"".join(b"%04X" % ids[letter] for letter in line.text)
+    place = b"%s %s" % (_number(line.x), _number(height - line.y))
+    return b"/Span << /Lang (%s) >> BDC BT /F %s Tf 1 0 0 1 %s Tm <%s> Tj ET EMC\n" % (
+        _LANGS[line.lang],
+        _number(em),
+        place,
+        glyphs,
+    )
+
+
+def _font(update: Update, letters: frozenset[str]) -> Ref:
+    """The notice font with these letters: ISO 32000-2, 9.7 (a Type 0 font over TrueType outlines)."""
+    file = subset.truetype(letters)
+    ids = subset.glyph_ids()
+    name = b"/TANBAA+NotoSans-Medium"
+    program = update.add(_deflated({"/Length1": b"%d" % len(file)}, file))
+    descriptor = update.add(
+        dictionary(
+            {
+                "/Type": b"/FontDescriptor",
+                "/FontName": name,
+                "/Flags": b"4",
+                "/FontBBox": b"[ -149 -240 1031 941 ]",
+                "/ItalicAngle": b"0",
+                "/Ascent": b"1069",
+                "/Descent": b"-293",
+                "/CapHeight": b"714",
+                "/StemV": b"100",
+                "/FontFile2": ref(program),
+            }
+        )
+    )
+    order = sorted(letters, key=ids.__getitem__)
+    widths = b" ".join(b"%d [ %d ]" % (ids[c], round(1000 * fonts.measure(c))) for c in order)
+    cid = update.add(
+        dictionary(
+            {
+                "/Type": b"/Font",
+                "/Subtype": b"/CIDFontType2",
+                "/BaseFont": name,
+                "/CIDSystemInfo": b"<< /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>",
+                "/FontDescriptor": ref(descriptor),
+                "/W": b"[ %s ]" % widths,
+                "/CIDToGIDMap": b"/Identity",
+            }
+        )
+    )
+    unicode = update.add(_deflated({}, _to_unicode({ids[c]: c for c in order})))
+    return update.add(
+        dictionary(
+            {
+                "/Type": b"/Font",
+                "/Subtype": b"/Type0",
+                "/BaseFont": name,
+                "/Encoding": b"/Identity-H",
+                "/DescendantFonts": b"[ %s ]" % ref(cid),
+                "/ToUnicode": ref(unicode),
+            }
+        )
+    )
+
+
+def _to_unicode(letters: Mapping[int, str]) -> bytes:
+    """ISO 32000-2, 9.10.3."""
+    rows = [
+        b"<%04X> <%s>" % (glyph, letter.encode("utf-16-be").hex().encode())
+        for glyph, letter in letters.items()
+    ]
+    blocks = [rows[i : i + 100] for i in range(0, len(rows), 100)]
+    return (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
+        b"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
+        b"/CMapName /Adobe-Identity-UCS def /CMapType 2 def\n"
+        b"1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
+        + b"".join(b"%d beginbfchar\n%s\nendbfchar\n" % (len(b), b"\n".join(b)) for b in blocks)
+        + b"endcmap CMapName currentdict /CMap defineresource pop end end"
+    )
+
+
+def _deflated(entries: Mapping[str, bytes], data: bytes) -> bytes:
+    return stream({**entries, "/Filter": b"/FlateDecode"}, zlib.compress(data, 9))
+
+
+def _number(value: float) -> bytes:
+    return f"{value:.4f}".rstrip("0").rstrip(".").encode() or b"0"
+
+
+def _list(items: Any) -> bytes:
+    return b"[ %s ]" % b" ".join(items)
+
+
+def _contents(page: pikepdf.Object) -> list[pikepdf.Object]:
+    there = page.get("/Contents")
+    if isinstance(there, pikepdf.Array):
+        return [c for c in there if isinstance(c, pikepdf.Stream)]
+    return [there] if isinstance(there, pikepdf.Stream) else []
+
+
+def _is_ours(obj: object) -> bool:
+    return isinstance(obj, pikepdf.Stream) and _OURS in obj
+
+
+def _inherited(page: pikepdf.Object, key: str) -> Any:
+    """Of the page or of the nodes above it: ISO 32000-2, 7.7.3.4."""
+    node: Any = page
+    for _ in range(64):
+        if not isinstance(node, pikepdf.Dictionary) or key in node:
+            break
+        node = node.get("/Parent")
+    return node.get(key) if isinstance(node, pikepdf.Dictionary) else None
+
+
+def _rectangle(value: object) -> tuple[float, float, float, float] | None:
+    if not isinstance(value, pikepdf.Array) or len(value) != 4:
+        return None
+    try:
+        a, b, c, d = (float(v) for v in value)
+    except (TypeError, ValueError):
+        return None
+    x0, y0, x1, y1 = min(a, c), min(b, d), max(a, c), max(b, d)
+    sane = all(math.isfinite(v) and abs(v) < 1e6 for v in (x0, y0, x1, y1))
+    return (x0, y0, x1, y1) if sane and x1 > x0 and y1 > y0 else None
+
+
+def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Object]) -> tuple[int, int]:
+    """How many more states a page's content restores than it saves, and how many it leaves saved."""
+    depth = low = 0
+    try:
+        whole = pikepdf.Stream(pdf, b"\n".join(c.read_bytes() for c in contents))
+        for token in pikepdf.parse_content_stream(whole, "q Q"):
+            depth += 1 if str(token.operator) == "q" else -1
+            low = min(low, depth)
+    except pikepdf.PdfError:
+        return 0, 0
+    return -low, depth - low

@@ -1,0 +1,260 @@
+"""Changes to a PDF as one incremental update: the source stays byte for byte, new objects and a new xref follow it.
+
+ISO 32000-2, 7.5.6. While a file is being labelled in steps, each step amends the update that the last one began, so
+that there is one in the end; the trailer says where it begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pikepdf
+
+from labeler.errors import LimitError, UnreadableError
+
+Ref = tuple[int, int]
+_BEGUN = "/TanbaUpdate"  # in the trailer of an unfinished update: how long the source is
+_HEADER = re.compile(rb"%PDF-\d\.\d")
+_END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
+_JUNK = 1 << 10  # bytes after the end that every reader passes over
+_MAX_DEPTH = 100
+
+
+def last_xref(data: bytes) -> int:
+    """Where the last cross-reference section begins, in bytes from the header on.
+
+    Raises:
+        UnreadableError: the file has no end, or more than 1 KiB follows it.
+    """
+    found = _END.match(data, max(0, data.rfind(b"startxref")))
+    if not found or len(data) - found.end() > _JUNK:
+        raise UnreadableError(
+            "The PDF does not end where it should (startxref, %%EOF).", "Get the whole file again."
+        )
+    return int(found[1])
+
+
+def header(data: bytes) -> int:
+    """Where the PDF begins: what stands before its header does not count in its offsets.
+
+    Raises:
+        UnreadableError: there is no header in the first 1,024 bytes.
+    """
+    found = _HEADER.search(data, 0, 1032)
+    if not found:
+        raise UnreadableError(
+            "There is no PDF header in the first 1,024 bytes.", "Check what kind of file it is."
+        )
+    return found.start()
+
+
+class Update:
+    """Objects that are added to or replaced in ``pdf``, which was opened from ``data``."""
+
+    def __init__(self, data: bytes, pdf: pikepdf.Pdf) -> None:
+        self.pdf = pdf
+        self.origin = header(data)
+        self.base, self.prev = data, last_xref(data)
+        self.stream_kind = not data[self.origin + self.prev :][:32].lstrip().startswith(b"xref")
+        self.objects: dict[Ref, bytes] = {}
+        self.next = int(pdf.trailer.get("/Size", 0))
+        self._resume()
+
+    def _resume(self) -> None:
+        begun = self.pdf.trailer.get(_BEGUN)
+        if not isinstance(begun, int) or not 0 < begun < self.origin + self.prev:
+            return
+        base = self.base[:begun]
+        try:
+            prev = last_xref(base)
+            offsets = dict(_entries(self.base, self.origin, self.prev, self.stream_kind))
+        except (UnreadableError, struct.error, ValueError):
+            return
+        if not offsets:
+            return
+        order = sorted(offsets, key=offsets.__getitem__)
+        stops = [offsets[ref] for ref in order[1:]] + [self.prev]
+        objects = {}
+        for ref, stop in zip(order, stops, strict=True):
+            head, foot = b"%d %d obj\n" % ref, b"\nendobj\n"
+            whole = self.base[self.origin + offsets[ref] : self.origin + stop]
+            if not whole.startswith(head) or not whole.endswith(foot):
+                return  # not as we write it
+            objects[ref] = whole[len(head) : -len(foot)]
+        self.base, self.prev, self.objects = base, prev, objects
+        self.next -= self.stream_kind  # the number of our own xref stream
+
+    def add(self, body: bytes) -> Ref:
+        """A new object."""
+        ref = (self.next, 0)
+        self.next += 1
+        self.objects[ref] = body
+        return ref
+
+    def put(self, obj: pikepdf.Object | Ref, body: bytes) -> Ref:
+        """Another body for an indirect object."""
+        ref = obj if isinstance(obj, tuple) else obj.objgen
+        self.objects[ref] = body
+        return ref
+
+    def written(self, *, finished: bool) -> bytes:
+        """The source with the update, in the kind of cross-reference that the source has; ``finished`` closes it."""
+        if not self.objects:
+            return self.base
+        out = bytearray(self.base)
+        if not out.endswith((b"\n", b"\r")):
+            out += b"\n"
+        offsets: dict[Ref, int] = {}
+        for ref, body in sorted(self.objects.items()):
+            offsets[ref] = len(out) - self.origin
+            out += b"%d %d obj\n%s\nendobj\n" % (*ref, body)
+        at = len(out) - self.origin
+        entries = {"/Root": raw(self.pdf.trailer.Root), "/Prev": b"%d" % self.prev}
+        for key in ("/Info", "/Encrypt"):
+            if key in self.pdf.trailer:
+                entries[key] = raw(self.pdf.trailer[key])
+        if "/ID" in self.pdf.trailer:
+            # of where things are, not of what they say: a manifest's bytes come after their place was hashed
+            now = hashlib.md5(self.base[-4096:] + repr(offsets).encode(), usedforsecurity=False).digest()
+            entries["/ID"] = b"[ <%s> <%s> ]" % (
+                bytes(self.pdf.trailer.ID[0]).hex().encode(),
+                now.hex().encode(),
+            )
+        if not finished:
+            entries[_BEGUN] = b"%d" % len(self.base)
+        if self.stream_kind:
+            ref = (self.next, 0)
+            offsets[ref] = at
+            index = b" ".join(b"%d %d" % (run[0][0], len(run)) for run in _runs(offsets))
+            rows = b"".join(struct.pack(">BQH", 1, offsets[r], r[1]) for run in _runs(offsets) for r in run)
+            entries |= {
+                "/Type": b"/XRef",
+                "/Size": b"%d" % (self.next + 1),
+                "/W": b"[ 1 8 2 ]",
+                "/Index": b"[ %s ]" % index,
+            }
+            out += b"%d 0 obj\n%s\nendobj\n" % (self.next, stream(entries, rows))
+        else:
+            out += b"xref\n"
+            for run in _runs(offsets):
+                out += b"%d %d\n" % (run[0][0], len(run))
+                out += b"".join(b"%010d %05d n \n" % (offsets[r], r[1]) for r in run)
+            entries["/Size"] = b"%d" % self.next
+            out += b"trailer\n%s\n" % dictionary(entries)
+        out += b"startxref\n%d\n%%%%EOF\n" % at
+        return bytes(out)
+
+
+def _runs(refs: Mapping[Ref, int]) -> Iterator[list[Ref]]:
+    run: list[Ref] = []
+    for ref in sorted(refs):
+        if run and ref[0] != run[-1][0] + 1:
+            yield run
+            run = []
+        run.append(ref)
+    if run:
+        yield run
+
+
+def _entries(data: bytes, origin: int, at: int, stream_kind: bool) -> Iterator[tuple[Ref, int]]:
+    """The entries of a cross-reference section as `Update.written` writes it."""
+    section = data[origin + at :]
+    if not stream_kind:
+        lines = iter(section.split(b"trailer", 1)[0].split(b"\n")[1:])
+        for line in lines:
+            if not line:
+                return
+            first, count = map(int, line.split())
+            for number in range(first, first + count):
+                offset, generation, _ = next(lines, b"").split()
+                yield (number, int(generation)), int(offset)
+        return
+    head, _, rest = section.partition(b"stream\n")
+    index = re.search(rb"/Index \[ ([\d ]+) \]", head)
+    length = re.search(rb"/Length (\d+)", head)
+    if not index or not length or b"/W [ 1 8 2 ]" not in head:
+        raise ValueError("not ours")
+    rows = struct.iter_unpack(">BQH", rest[: int(length[1])])
+    numbers = [int(n) for n in index[1].split()]
+    for first, count in zip(numbers[::2], numbers[1::2], strict=True):
+        for number in range(first, first + count):
+            _, offset, generation = next(rows)
+            if offset != at:
+                yield (number, generation), offset
+
+
+def raw(value: Any, *, encrypt: Callable[[bytes], bytes] | None = None, depth: int = 0) -> bytes:
+    """A value as it stands in a file; what is indirect stays a reference.
+
+    Raises:
+        LimitError: nested too deeply.
+    """
+    if depth > _MAX_DEPTH:
+        raise LimitError("The PDF's objects are nested too deeply.", "Do not trust this file.")
+    if value is None:
+        return b"null"
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, int | float | Decimal):
+        return f"{value:f}".rstrip("0").rstrip(".").encode() if not isinstance(value, int) else b"%d" % value
+    if not isinstance(value, pikepdf.Object):
+        raise TypeError(f"no PDF value: {type(value).__name__}")
+    if value.is_indirect:
+        return b"%d %d R" % value.objgen
+    if isinstance(value, pikepdf.Array):
+        return b"[ %s ]" % b" ".join(raw(v, encrypt=encrypt, depth=depth + 1) for v in value)
+    if isinstance(value, pikepdf.Dictionary):
+        return dictionary({k: raw(v, encrypt=encrypt, depth=depth + 1) for k, v in value.items()})
+    if isinstance(value, pikepdf.String) and encrypt:
+        return b"<%s>" % encrypt(bytes(value)).hex().encode()
+    return bytes(value.unparse())
+
+
+def dictionary(entries: Mapping[str, bytes]) -> bytes:
+    """Of names (with their slash, as pikepdf gives them) to written values."""
+    return b"<< %s >>" % b" ".join(bytes(pikepdf.Name(k).unparse()) + b" " + v for k, v in entries.items())
+
+
+def changed(
+    old: pikepdf.Object,
+    entries: Mapping[str, bytes | None],
+    *,
+    encrypt: Callable[[bytes], bytes] | None = None,
+) -> bytes:
+    """A dictionary with these entries replaced (None: left out)."""
+    kept = {k: raw(v, encrypt=encrypt) for k, v in old.items() if k not in entries}
+    return dictionary(kept | {k: v for k, v in entries.items() if v is not None})
+
+
+def stream(entries: Mapping[str, bytes], data: bytes) -> bytes:
+    """A stream object's body."""
+    return b"%s\nstream\n%s\nendstream" % (dictionary({**entries, "/Length": b"%d" % len(data)}), data)
+
+
+def ref(of: Ref | pikepdf.Object) -> bytes:
+    """A reference to an indirect object."""
+    return b"%d %d R" % (of if isinstance(of, tuple) else of.objgen)
+
+
+def opened(data: bytes, password: str = "") -> pikepdf.Pdf:
+    """Parsed by qpdf, without its repairs.
+
+    Raises:
+        UnreadableError: it does not parse, or is encrypted with a password.
+    """
+    try:
+        return pikepdf.open(
+            io.BytesIO(data), password=password, attempt_recovery=False, suppress_warnings=True
+        )
+    except pikepdf.PasswordError as e:
+        raise UnreadableError(
+            "The PDF is encrypted, and its password is not known.", "Give its password."
+        ) from e
+    except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
+        raise UnreadableError(f"The PDF cannot be parsed ({str(e)[:120]}).", "Open and save it again.") from e

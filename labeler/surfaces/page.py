@@ -1,0 +1,129 @@
+"""A notice on the pages of a document: black on an opaque white plate at the foot of the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from labeler import fonts
+from labeler.errors import NoticeError
+from labeler.media.base import Box, Line, PageSurface, Painted, RasterSurface, Stamp
+from labeler.notices import Tier
+from labeler.surfaces.layout import (
+    MAX_SHARE,
+    PAGE_EM,
+    PAGE_EM_SHARE,
+    Layout,
+    Mode,
+    Seen,
+    baseline_tops,
+    block_height,
+    lines,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MODES: tuple[Mode, ...] = ("all", "first", "band")
+_PAD, _MARGIN = 0.5, 1.0  # em
+_MAX_ROWS = 6
+_LOOKED_AT = 24  # px: the type size at which a page is rendered to be read
+
+
+def draw(
+    surface: PageSurface, words: Mapping[Tier, Mapping[str, str]], mode: Mode, old: Layout | None = None
+) -> tuple[Painted, Layout]:
+    """Put the notice on the pages, in the longest wording that fits on each of them.
+
+    Raises:
+        NoticeError: nothing fits. UnreadableError, LimitError: the document.
+    """
+    mode = old.mode if old and old.mode == "band" else mode
+    grows = mode == "band" and old is None
+    sizes = _sizes(surface, mode)
+    for tier, said in words.items():
+        placed = {size: arrange(size, said, tier, grows=grows) for size in set(sizes)}
+        if all(placed.values()):
+            break
+    else:
+        raise NoticeError(
+            "no notice fits legibly on the pages.", "Pass --notice first, or show it beside the document."
+        )
+    stamps = {}
+    for number, size in enumerate(sizes):
+        layout = placed[size]
+        assert layout
+        stamps[number] = Stamp(layout.box, layout.em, tuple(_placed(layout, said)), layout.size[1] - size[1])
+    return surface.stamp(stamps), Layout(mode, tuple(said), tier)
+
+
+def _sizes(surface: PageSurface, mode: Mode) -> Sequence[tuple[float, float]]:
+    """Of the pages that show the notice."""
+    return surface.pages[:1] if mode == "first" else surface.pages
+
+
+def arrange(
+    size: tuple[float, float], words: Mapping[str, str], tier: Tier, *, grows: bool = False
+) -> Layout | None:
+    """Where the notice stands on a page of this size, pt; None where it does not fit."""
+    width, height = size
+    langs = tuple(words)
+    em = max(PAGE_EM, round(PAGE_EM_SHARE * width, 1))
+    margin = math.ceil(_MARGIN * em)
+    for rows in range(1, _MAX_ROWS + 1):
+        texts = [line for lang in langs for line in wrap(words[lang], rows)]
+        w = math.ceil(em * (max(map(fonts.measure, texts)) + 2 * _PAD))
+        h = math.ceil(block_height(Layout("all", langs, tier, em, rows)))
+        tall = height + (h + 2 * margin if grows else 0)
+        if w <= width - 2 * margin and h <= tall - 2 * margin and w * h <= MAX_SHARE * width * tall:
+            box = Box(margin, math.floor(tall - margin - h), w, h)
+            return Layout("all", langs, tier, em, rows, box, (width, tall))
+    return None
+
+
+def _placed(layout: Layout, words: Mapping[str, str]) -> Iterator[Line]:
+    blocks = lines(layout, words)
+    left, tops = baseline_tops(layout, blocks)
+    for lang, block, ys in zip(layout.langs, blocks, tops, strict=True):
+        for text, top in zip(block, ys, strict=True):
+            yield Line(lang, text, left, top + fonts.ASCENT * layout.em)
+
+
+class _Negative:
+    """A notice on a page as pixels: light letters on a dark plate, as `raster` looks for them."""
+
+    def __init__(self, surface: PageSurface, page: int, box: Box, size: tuple[int, int]) -> None:
+        self.surface, self.page, self.box, self.size = surface, page, box, size
+
+    def regions(self, box: Box) -> Sequence[Image]:
+        from PIL import ImageOps
+
+        return [ImageOps.invert(self.surface.rendered(self.page, self.box, self.size))]
+
+
+def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> Seen:
+    """The languages that stand legibly on every page that must show them, rendered and compared word by word.
+
+    Raises:
+        UnreadableError: a page cannot be rendered.
+    """
+    from labeler.surfaces import raster
+
+    found, contrast, layout = set(claim.langs), 21.0, None
+    for number, size in enumerate(_sizes(surface, claim.mode)):
+        layout = arrange(size, words, claim.tier)
+        if layout is None:
+            return Seen()
+        scale = _LOOKED_AT / layout.em
+        box = Box(0, 0, round(layout.box.w * scale), round(layout.box.h * scale))
+        there = replace(layout, em=_LOOKED_AT, box=box, size=(box.w, box.h))
+        view = _Negative(surface, number, layout.box, (box.w, box.h))
+        seen = raster.recognise(cast(RasterSurface, view), there, words)
+        found &= set(seen.langs)
+        contrast = min(contrast, seen.contrast)
+        if not found:
+            return Seen()
+    return Seen(tuple(lang for lang in claim.langs if lang in found), layout, contrast)
