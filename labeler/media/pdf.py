@@ -77,7 +77,7 @@ class Pdf:
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         data = whole(src, limits)
         with opened(data) as pdf:
-            if pdf.is_encrypted or not len(pdf.pages):
+            if not len(pdf.pages):
                 return None
         return Pages(data, limits)
 

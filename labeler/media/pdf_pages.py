@@ -66,24 +66,34 @@ class Pages:
         try:
             with _rendering:
                 shown = self._document[page]
-                width, height = shown.get_size()
-                scale = size[0] / box.w * view.size[0] / width  # pdfium knows no UserUnit
+                width, height = shown.get_size()  # pdfium knows no UserUnit
                 unit = width / view.size[0]
+                scale = size[0] / (box.w * unit)
+                whole = math.ceil(width * scale), math.ceil(height * scale)
+                x, y = (place * whole[k] / view.size[k] for k, place in enumerate((box.x, box.y)))
+                right, low = x + box.w * whole[0] / view.size[0], y + box.h * whole[1] / view.size[1]
+                # whole px that cover the box, of which the very box is then taken
                 edges = (
-                    box.x * unit,
-                    height - (box.y + box.h) * unit,
-                    width - (box.x + box.w) * unit,
-                    box.y * unit,
+                    max(0, int(x) - 1),
+                    max(0, whole[1] - int(low) - 2),
+                    max(0, whole[0] - int(right) - 2),
+                    max(0, int(y) - 1),
                 )
-                image: Image = (
-                    shown.render(scale=scale, crop=tuple(max(0, e) for e in edges)).to_pil().convert("RGB")
-                )
+                picture: Image = shown.render(
+                    scale=scale, crop=tuple((e - 0.5) / scale if e else 0 for e in edges)
+                ).to_pil()
                 shown.close()
         except (pypdfium2.PdfiumError, ValueError, MemoryError) as e:
             raise UnreadableError(
                 f"Page {page + 1} cannot be rendered ({e}).", "Open and save it again."
             ) from e
-        return image if image.size == size else image.resize(size)
+        exact = (
+            x - edges[0],
+            y - edges[3],
+            min(right - edges[0], picture.width),
+            min(low - edges[3], picture.height),
+        )
+        return picture.convert("RGB").resize(size, box=exact)
 
     @cached_property
     def _document(self) -> Any:

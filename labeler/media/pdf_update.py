@@ -10,16 +10,19 @@ import hashlib
 import io
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 import pikepdf
 
 from labeler.errors import LimitError, UnreadableError
+from labeler.media.pdf_crypt import Cipher
 
 Ref = tuple[int, int]
-_BEGUN = "/TanbaUpdate"  # in the trailer of an unfinished update: how long the source is
+_BEGUN = (
+    "/TanbaUpdate"  # in the trailer of an unfinished update: the source's length, and the next free number
+)
 _HEADER = re.compile(rb"%PDF-\d\.\d")
 _END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
 _JUNK = 1 << 10  # bytes after the end that every reader passes over
@@ -63,12 +66,21 @@ class Update:
         self.base, self.prev = data, last_xref(data)
         self.stream_kind = not data[self.origin + self.prev :][:32].lstrip().startswith(b"xref")
         self.objects: dict[Ref, bytes] = {}
-        self.next = int(pdf.trailer.get("/Size", 0))
+        self.kept: dict[Ref, bytes] = {}  # of the update begun before, as they are written
+        # a /Size too small would make us overwrite objects; qpdf has counted them
+        self.next = max(int(pdf.trailer.get("/Size", 0)), pdf.make_indirect(pikepdf.Dictionary()).objgen[0])
         self._resume()
 
     def _resume(self) -> None:
-        begun = self.pdf.trailer.get(_BEGUN)
-        if not isinstance(begun, int) or not 0 < begun < self.origin + self.prev:
+        noted = self.pdf.trailer.get(_BEGUN)
+        if (
+            not isinstance(noted, pikepdf.Array)
+            or len(noted) != 2
+            or not all(isinstance(n, int) for n in noted)
+        ):
+            return
+        begun, after = (int(n) for n in noted)
+        if not 0 < begun < self.origin + self.prev:
             return
         base = self.base[:begun]
         try:
@@ -87,8 +99,7 @@ class Update:
             if not whole.startswith(head) or not whole.endswith(foot):
                 return  # not as we write it
             objects[ref] = whole[len(head) : -len(foot)]
-        self.base, self.prev, self.objects = base, prev, objects
-        self.next -= self.stream_kind  # the number of our own xref stream
+        self.base, self.prev, self.kept, self.next = base, prev, objects, after
 
     def add(self, body: bytes) -> Ref:
         """A new object."""
@@ -105,13 +116,17 @@ class Update:
 
     def written(self, *, finished: bool) -> bytes:
         """The source with the update, in the kind of cross-reference that the source has; ``finished`` closes it."""
-        if not self.objects:
+        bodies = self.kept | self.objects
+        if self.pdf.is_encrypted:
+            cipher = Cipher(self.pdf)
+            bodies |= {ref: cipher.encrypted(*ref, body) for ref, body in self.objects.items()}
+        if not bodies:
             return self.base
         out = bytearray(self.base)
         if not out.endswith((b"\n", b"\r")):
             out += b"\n"
         offsets: dict[Ref, int] = {}
-        for ref, body in sorted(self.objects.items()):
+        for ref, body in sorted(bodies.items()):
             offsets[ref] = len(out) - self.origin
             out += b"%d %d obj\n%s\nendobj\n" % (*ref, body)
         at = len(out) - self.origin
@@ -127,7 +142,7 @@ class Update:
                 now.hex().encode(),
             )
         if not finished:
-            entries[_BEGUN] = b"%d" % len(self.base)
+            entries[_BEGUN] = b"[ %d %d ]" % (len(self.base), self.next)
         if self.stream_kind:
             ref = (self.next, 0)
             offsets[ref] = at
@@ -189,7 +204,7 @@ def _entries(data: bytes, origin: int, at: int, stream_kind: bool) -> Iterator[t
                 yield (number, generation), offset
 
 
-def raw(value: Any, *, encrypt: Callable[[bytes], bytes] | None = None, depth: int = 0) -> bytes:
+def raw(value: Any, depth: int = 0) -> bytes:
     """A value as it stands in a file; what is indirect stays a reference.
 
     Raises:
@@ -208,11 +223,9 @@ def raw(value: Any, *, encrypt: Callable[[bytes], bytes] | None = None, depth: i
     if value.is_indirect:
         return b"%d %d R" % value.objgen
     if isinstance(value, pikepdf.Array):
-        return b"[ %s ]" % b" ".join(raw(v, encrypt=encrypt, depth=depth + 1) for v in value)
+        return b"[ %s ]" % b" ".join(raw(v, depth + 1) for v in value)
     if isinstance(value, pikepdf.Dictionary):
-        return dictionary({k: raw(v, encrypt=encrypt, depth=depth + 1) for k, v in value.items()})
-    if isinstance(value, pikepdf.String) and encrypt:
-        return b"<%s>" % encrypt(bytes(value)).hex().encode()
+        return dictionary({k: raw(v, depth + 1) for k, v in value.items()})
     return bytes(value.unparse())
 
 
@@ -221,14 +234,9 @@ def dictionary(entries: Mapping[str, bytes]) -> bytes:
     return b"<< %s >>" % b" ".join(bytes(pikepdf.Name(k).unparse()) + b" " + v for k, v in entries.items())
 
 
-def changed(
-    old: pikepdf.Object,
-    entries: Mapping[str, bytes | None],
-    *,
-    encrypt: Callable[[bytes], bytes] | None = None,
-) -> bytes:
+def changed(old: pikepdf.Object, entries: Mapping[str, bytes | None]) -> bytes:
     """A dictionary with these entries replaced (None: left out)."""
-    kept = {k: raw(v, encrypt=encrypt) for k, v in old.items() if k not in entries}
+    kept = {k: raw(v) for k, v in old.items() if k not in entries}
     return dictionary(kept | {k: v for k, v in entries.items() if v is not None})
 
 
