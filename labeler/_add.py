@@ -352,6 +352,7 @@ class _Work:
         able = self.medium.info.c2pa != "sidecar" and found.content.embeds
         self.detached = detached or beside is not None or not able
         self.drawable = True
+        self.sealed = ""
         self.degradations: list[str] = []
         self.remarks: list[str] = []
 
@@ -372,6 +373,12 @@ class _Work:
             return "none"
         chosen = surfaces.mode(self.medium.info.surface, wanted) if wanted != "none" else "none"
         here = self._standing()
+        if sealed := self.found.content.sealed:
+            if wanted == "auto" and not here:
+                self.sealed = sealed
+                return "none"
+            if wanted != "none":
+                self.remarks.append(f"You asked for a visible change of a sealed file: {sealed}.")
         if here:
             if wanted == "none":
                 self.remarks.append("The notice that stands in the picture stays: nothing removes one.")
@@ -465,7 +472,11 @@ class _Work:
         )
 
     def _say_no_notice(self) -> None:
-        if not self.drawable:
+        if self.sealed:
+            self.degradations.append(
+                f"no notice was drawn: {self.sealed}; show it beside the document, or ask for it with --notice"
+            )
+        elif not self.drawable:
             self.degradations.append(
                 "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
             )

@@ -66,7 +66,8 @@ class Stream:
 class Content:
     """A container taken apart, to its end.
 
-    ``mime`` where it is more than the medium's; ``embeds``: an embedded manifest would not break this one.
+    ``mime`` where it is more than the medium's; ``embeds``: an embedded manifest would not break this one;
+    ``sealed``: why a visible change would break somebody's seal on it.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -80,6 +81,7 @@ class Content:
     trailing: int = 0
     mime: str | None = None
     embeds: bool = True
+    sealed: str = ""
 
 
 @dataclass(frozen=True)

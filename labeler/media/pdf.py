@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from labeler.media.pdf_update import Update, changed, dictionary, opened, raw, r
 _MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
 _NAME = b"(manifest.c2pa)"
 _TYPE = b"/application#2fc2pa"
+_MAX_FIELDS = 10_000
 
 
 class Pdf:
@@ -38,12 +40,14 @@ class Pdf:
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         data = whole(src, limits)
         with opened(data) as pdf:
+            sealed = _signature(pdf)
             return Content(
                 fields=tuple(_fields(pdf, limits)),
                 slots=_slots(pdf, limits),
                 size=_size(pdf),
                 essence=tuple(_essence(pdf)) if essence else (),
-                embeds=not pdf.is_encrypted,
+                embeds=not pdf.is_encrypted and not sealed,
+                sealed=sealed,
             )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
@@ -180,6 +184,12 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
     for key, value in info.items() if isinstance(info, pikepdf.Dictionary) else ():
         if isinstance(value, pikepdf.String):
             yield Field("pdf:info", key[1:], str(value).encode("utf-8", "replace"))
+    for page in itertools.islice(pdf.pages, limits.max_parts):
+        for note in _array(page.obj.get("/Annots")):
+            if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):
+                yield Field("pdf:link", "URI", bytes(uri))
+    for name in itertools.islice(pdf.attachments, limits.max_parts):
+        yield Field("pdf:attachment", name, b"")
 
 
 def _size(pdf: pikepdf.Pdf) -> tuple[int, int] | None:
@@ -189,8 +199,47 @@ def _size(pdf: pikepdf.Pdf) -> tuple[int, int] | None:
     return max(1, round(width)), max(1, round(height))
 
 
+def _signature(pdf: pikepdf.Pdf) -> str:
+    """Why a visible change would break a signature: ISO 32000-2, 12.8."""
+    fields = [*_array(_path(pdf.Root, "/AcroForm", "/Fields"))]
+    for _, field in zip(range(_MAX_FIELDS), fields, strict=False):
+        if not isinstance(field, pikepdf.Dictionary):
+            continue
+        if field.get("/FT") == "/Sig" and "/V" in field:
+            return "it carries a signature that a visible change would break"
+        fields += _array(field.get("/Kids"))
+    return ""
+
+
 def _essence(pdf: pikepdf.Pdf) -> Iterator[Stream]:
-    yield Stream("pages", tuple(raw(p.obj.get("/Contents")) for p in pdf.pages))
+    """Every object that the catalog leads to, but for what `splice` and `embed` write."""
+    root = pdf.Root
+    names = root.get("/Names")
+    queue: list[object] = [v for k, v in root.items() if k not in ("/Metadata", "/AF", "/Names")]
+    queue += (
+        [v for k, v in names.items() if k != "/EmbeddedFiles"]
+        if isinstance(names, pikepdf.Dictionary)
+        else []
+    )
+    seen: set[tuple[int, int]] = set()
+    pieces: list[bytes] = []
+    while queue:
+        value = queue.pop()
+        if not isinstance(value, pikepdf.Object):
+            continue
+        if value.is_indirect:
+            if value.objgen in seen:
+                continue
+            seen.add(value.objgen)
+            pieces += [b"%d %d obj" % value.objgen, value.unparse(resolved=True)]
+        if isinstance(value, pikepdf.Stream):
+            pieces.append(value.read_raw_bytes())
+            value = value.stream_dict
+        if isinstance(value, pikepdf.Dictionary):
+            queue.extend(value.values())
+        elif isinstance(value, pikepdf.Array):
+            queue.extend(value)
+    yield Stream("objects", tuple(pieces))
 
 
 MEDIUM = Pdf()
