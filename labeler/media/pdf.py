@@ -11,7 +11,7 @@ import pikepdf
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pdf_pages import Pages, View
-from labeler.media.pdf_update import Update, changed, dictionary, opened, raw, ref, stream
+from labeler.media.pdf_update import Update, changed, dictionary, opened, pages, raw, ref, stream
 
 _MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
 _NAME = b"(manifest.c2pa)"
@@ -44,7 +44,7 @@ class Pdf:
             return Content(
                 fields=tuple(_fields(pdf, limits)),
                 slots=_slots(pdf, limits),
-                size=_size(pdf),
+                size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
                 embeds=not pdf.is_encrypted and not sealed,
                 sealed=sealed,
@@ -81,9 +81,8 @@ class Pdf:
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         data = whole(src, limits)
         with opened(data) as pdf:
-            if not len(pdf.pages):
-                return None
-        return Pages(data, limits)
+            found = pages(pdf, limits.max_parts)
+        return Pages(data, limits) if found else None
 
 
 def _put_xmp(update: Update, packet: bytes) -> None:
@@ -184,18 +183,18 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
     for key, value in info.items() if isinstance(info, pikepdf.Dictionary) else ():
         if isinstance(value, pikepdf.String):
             yield Field("pdf:info", key[1:], str(value).encode("utf-8", "replace"))
-    for page in itertools.islice(pdf.pages, limits.max_parts):
-        for note in _array(page.obj.get("/Annots")):
+    for page in pages(pdf, limits.max_parts):
+        for note in _array(page.get("/Annots")):
             if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):
                 yield Field("pdf:link", "URI", bytes(uri))
     for name in itertools.islice(pdf.attachments, limits.max_parts):
         yield Field("pdf:attachment", name, b"")
 
 
-def _size(pdf: pikepdf.Pdf) -> tuple[int, int] | None:
-    if not len(pdf.pages):
+def _size(pdf: pikepdf.Pdf, limits: Limits) -> tuple[int, int] | None:
+    if not (found := pages(pdf, limits.max_parts)):
         return None
-    width, height = View(pdf.pages[0]).size
+    width, height = View(found[0]).size
     return max(1, round(width)), max(1, round(height))
 
 

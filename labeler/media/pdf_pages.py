@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pikepdf
 
 from labeler import fonts
-from labeler.errors import LimitError, UnreadableError
+from labeler.errors import UnreadableError
 from labeler.fonts import subset
 from labeler.media.base import Box, Limits, Line, Painted, Stamp
-from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, raw, ref, stream
+from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, pages, raw, ref, stream
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,14 +34,15 @@ class Pages:
 
     @cached_property
     def _pdf(self) -> pikepdf.Pdf:
-        pdf = opened(self.data)
-        if len(pdf.pages) > self.limits.max_parts:
-            raise LimitError(f"The PDF has {len(pdf.pages)} pages.", "Raise the limit if you trust it.")
-        return pdf
+        return opened(self.data)
+
+    @cached_property
+    def _pages(self) -> list[pikepdf.Object]:
+        return pages(self._pdf, self.limits.max_parts)
 
     @cached_property
     def _views(self) -> list[View]:
-        return [View(page) for page in self._pdf.pages]
+        return [View(page) for page in self._pages]
 
     @property
     def pages(self) -> Sequence[tuple[float, float]]:
@@ -50,13 +51,13 @@ class Pages:
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         update = Update(self.data, self._pdf)
         ink = _Ink(update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text))
-        for number, page in enumerate(self._pdf.pages):
-            before = _contents(page.obj)
+        for number, page in enumerate(self._pages):
+            before = _contents(page)
             kept = [c for c in before if not _is_ours(c)]
             if number in stamps:
-                update.put(page.obj, ink.stamped(page, self._views[number], kept, stamps[number]))
+                update.put(page, ink.stamped(page, self._views[number], kept, stamps[number]))
             elif len(kept) < len(before):
-                update.put(page.obj, changed(page.obj, {"/Contents": _list(map(raw, kept))}))
+                update.put(page, changed(page, {"/Contents": _list(map(raw, kept))}))
         return Painted(update.written(finished=False))
 
     def rendered(self, page: int, box: Box, size: tuple[int, int]) -> Image:
@@ -105,9 +106,9 @@ class Pages:
 class View:
     """How a page is shown: ISO 32000-2, 14.11.2 and 7.7.3.3."""
 
-    def __init__(self, page: pikepdf.Page) -> None:
-        media = _rectangle(_inherited(page.obj, "/MediaBox")) or (0.0, 0.0, 612.0, 792.0)
-        crop = _rectangle(_inherited(page.obj, "/CropBox")) or media
+    def __init__(self, page: pikepdf.Object) -> None:
+        media = _rectangle(_inherited(page, "/MediaBox")) or (0.0, 0.0, 612.0, 792.0)
+        crop = _rectangle(_inherited(page, "/CropBox")) or media
         inside = (
             max(crop[0], media[0]),
             max(crop[1], media[1]),
@@ -115,9 +116,9 @@ class View:
             min(crop[3], media[3]),
         )
         self.media, self.box = media, inside if inside[0] < inside[2] and inside[1] < inside[3] else media
-        turn = _inherited(page.obj, "/Rotate")
+        turn = _inherited(page, "/Rotate")
         self.turn = turn % 360 if isinstance(turn, int) and turn % 90 == 0 else 0
-        unit = page.obj.get("/UserUnit", 1)
+        unit = page.get("/UserUnit", 1)
         self.unit = float(unit) if not isinstance(unit, pikepdf.Object) and 0 < float(unit) < 75_001 else 1.0
         width, height = (self.box[2] - self.box[0]) * self.unit, (self.box[3] - self.box[1]) * self.unit
         self.size = (height, width) if self.turn in (90, 270) else (width, height)
@@ -159,9 +160,11 @@ class _Ink:
         self.font = _font(update, letters) if letters else (0, 0)
         self.made: dict[object, Ref] = {}
 
-    def stamped(self, page: pikepdf.Page, view: View, contents: list[pikepdf.Object], stamp: Stamp) -> bytes:
+    def stamped(
+        self, page: pikepdf.Object, view: View, contents: list[pikepdf.Object], stamp: Stamp
+    ) -> bytes:
         """The page's dictionary with the notice."""
-        resources = _inherited(page.obj, "/Resources")
+        resources = _inherited(page, "/Resources")
         resources = resources if isinstance(resources, pikepdf.Dictionary) else pikepdf.Dictionary()
         objects = resources.get("/XObject")
         objects = objects if isinstance(objects, pikepdf.Dictionary) else pikepdf.Dictionary()
@@ -181,7 +184,7 @@ class _Ink:
         if stamp.grow:
             entries["/MediaBox"] = view.grown(view.media, stamp.grow)
             entries["/CropBox"] = view.grown(view.box, stamp.grow)
-        return changed(page.obj, entries)
+        return changed(page, entries)
 
     def _content(self, operators: bytes) -> Ref:
         if operators not in self.made:

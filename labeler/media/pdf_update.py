@@ -258,7 +258,11 @@ def opened(data: bytes, password: str = "") -> pikepdf.Pdf:
     """
     try:
         return pikepdf.open(
-            io.BytesIO(data), password=password, attempt_recovery=False, suppress_warnings=True
+            io.BytesIO(data),
+            password=password,
+            attempt_recovery=False,
+            suppress_warnings=True,
+            inherit_page_attributes=False,  # it would move them into objects that no file has
         )
     except pikepdf.PasswordError as e:
         raise UnreadableError(
@@ -266,3 +270,26 @@ def opened(data: bytes, password: str = "") -> pikepdf.Pdf:
         ) from e
     except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
         raise UnreadableError(f"The PDF cannot be parsed ({str(e)[:120]}).", "Open and save it again.") from e
+
+
+def pages(pdf: pikepdf.Pdf, most: int) -> list[pikepdf.Object]:
+    """The page dictionaries in order. (`Pdf.pages` may rewrite the tree.)
+
+    Raises:
+        LimitError: more than ``most`` nodes.
+    """
+    out: list[pikepdf.Object] = []
+    queue, seen = [pdf.Root.get("/Pages")], set()
+    while queue:
+        node = queue.pop()
+        if not isinstance(node, pikepdf.Dictionary) or (node.is_indirect and node.objgen in seen):
+            continue
+        seen.add(node.objgen)
+        if len(seen) > most:
+            raise LimitError(f"The PDF has more than {most} pages.", "Raise the limit if you trust it.")
+        kids = node.get("/Kids")
+        if isinstance(kids, pikepdf.Array):
+            queue += reversed(list(kids))
+        elif node.is_indirect:
+            out.append(node)
+    return out
