@@ -11,7 +11,7 @@ import pikepdf
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pdf_pages import Pages, View
-from labeler.media.pdf_update import Update, changed, dictionary, opened, pages, raw, ref, stream
+from labeler.media.pdf_update import Update, changed, dictionary, end, opened, pages, raw, ref, stream
 
 _MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
 _NAME = b"(manifest.c2pa)"
@@ -47,6 +47,7 @@ class Pdf:
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
                 embeds=not pdf.is_encrypted and not sealed,
+                trailing=len(end(data).tail),
                 sealed=sealed,
             )
 

@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pikepdf
 
@@ -25,22 +25,31 @@ _BEGUN = (
 )
 _HEADER = re.compile(rb"%PDF-\d\.\d")
 _END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
+_PART = re.compile(rb"\b(obj|xref)\b")
 _JUNK = 1 << 10  # bytes after the end that every reader passes over
 _MAX_DEPTH = 100
 
 
-def last_xref(data: bytes) -> int:
-    """Where the last cross-reference section begins, in bytes from the header on.
+class End(NamedTuple):
+    """Where the last cross-reference section begins, in bytes from the header on, and the line end after %%EOF."""
+
+    xref: int
+    tail: bytes
+
+
+def end(data: bytes) -> End:
+    """The end of a PDF; what stands behind it is passed over, as readers do.
 
     Raises:
-        UnreadableError: the file has no end, or more than 1 KiB follows it.
+        UnreadableError: the file has none, or more than 1 KiB or a part of a PDF follows it.
     """
     found = _END.match(data, max(0, data.rfind(b"startxref")))
-    if not found or len(data) - found.end() > _JUNK:
+    rest = data[found.end() :] if found else b""
+    if not found or len(rest) > _JUNK or _PART.search(rest):
         raise UnreadableError(
             "The PDF does not end where it should (startxref, %%EOF).", "Get the whole file again."
         )
-    return int(found[1])
+    return End(int(found[1]), rest if rest in (b"\n", b"\r\n", b"\r") else b"")
 
 
 def header(data: bytes) -> int:
@@ -63,7 +72,7 @@ class Update:
     def __init__(self, data: bytes, pdf: pikepdf.Pdf) -> None:
         self.pdf = pdf
         self.origin = header(data)
-        self.base, self.prev = data, last_xref(data)
+        self.base, (self.prev, self.tail) = data, end(data)
         self.stream_kind = not data[self.origin + self.prev :][:32].lstrip().startswith(b"xref")
         self.objects: dict[Ref, bytes] = {}
         self.kept: dict[Ref, bytes] = {}  # of the update begun before, as they are written
@@ -84,7 +93,7 @@ class Update:
             return
         base = self.base[:begun]
         try:
-            prev = last_xref(base)
+            prev = end(base).xref
             offsets = dict(_entries(self.base, self.origin, self.prev, self.stream_kind))
         except (UnreadableError, struct.error, ValueError):
             return
@@ -162,7 +171,7 @@ class Update:
                 out += b"".join(b"%010d %05d n \n" % (offsets[r], r[1]) for r in run)
             entries["/Size"] = b"%d" % self.next
             out += b"trailer\n%s\n" % dictionary(entries)
-        out += b"startxref\n%d\n%%%%EOF\n" % at
+        out += b"startxref\n%d\n%%%%EOF%s" % (at, self.tail)
         return bytes(out)
 
 
