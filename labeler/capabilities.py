@@ -8,6 +8,7 @@ from labeler.media.base import MediumInfo, Slot
 _SURFACE = {
     "raster": "drawn into the pixels",
     "vector": "drawn as paths",
+    "page": "text on the pages",
     "none": "none: show it beside the file",
 }
 _C2PA = {

@@ -11,7 +11,7 @@ import pikepdf
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pdf_pages import Pages, View
-from labeler.media.pdf_update import Update, changed, dictionary, end, opened, pages, raw, ref, stream
+from labeler.media.pdf_update import Update, changed, dictionary, end, header, opened, pages, raw, ref, stream
 
 _MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
 _NAME = b"(manifest.c2pa)"
@@ -29,6 +29,7 @@ class Pdf:
         slots=frozenset({Slot.XMP, Slot.C2PA}),
         surface="page",
         c2pa="exact",
+        loss="encrypted, signed and PDF/A-1 or -2 files: the manifest in a sidecar; signed ones: no notice unless asked for",
         kind="document",
     )
 
@@ -46,7 +47,8 @@ class Pdf:
                 slots=_slots(pdf, limits),
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
-                embeds=not pdf.is_encrypted and not sealed,
+                # with something before the header, validators disagree about where the manifest is
+                embeds=not (pdf.is_encrypted or sealed or header(data)),
                 trailing=len(end(data).tail),
                 sealed=sealed,
             )
