@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import zlib
@@ -14,14 +15,13 @@ import pikepdf
 from labeler import fonts
 from labeler.errors import UnreadableError
 from labeler.fonts import subset
+from labeler.media import pdf_tags
 from labeler.media.base import Box, Limits, Line, Painted, Stamp
 from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, pages, raw, ref, stream
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_OURS = "/TanbaNotice"
-_LANGS = {"kk": b"kk-KZ", "ru": b"ru-RU", "en": b"en"}
 _MAX_SIDE = 14_400  # user units, ISO 32000-1 Annex C
 _rendering = threading.Lock()  # pdfium is not thread-safe
 
@@ -53,7 +53,7 @@ class Pages:
         ink = _Ink(update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text))
         for number, page in enumerate(self._pages):
             before = _contents(page)
-            kept = [c for c in before if not _is_ours(c)]
+            kept = [c for c in before if not pdf_tags.is_ours(c)]
             if number in stamps:
                 update.put(page, ink.stamped(page, self._views[number], kept, stamps[number]))
             elif len(kept) < len(before):
@@ -159,6 +159,7 @@ class _Ink:
         self.update = update
         self.font = _font(update, letters) if letters else (0, 0)
         self.made: dict[object, Ref] = {}
+        self.key = pdf_tags.next_key(update.pdf)
 
     def stamped(
         self, page: pikepdf.Object, view: View, contents: list[pikepdf.Object], stamp: Stamp
@@ -168,18 +169,26 @@ class _Ink:
         resources = resources if isinstance(resources, pikepdf.Dictionary) else pikepdf.Dictionary()
         objects = resources.get("/XObject")
         objects = objects if isinstance(objects, pikepdf.Dictionary) else pikepdf.Dictionary()
-        taken = {k for k, v in objects.items() if not _is_ours(v)}
-        name = next(n for n in (_OURS + "~" * i for i in range(len(taken) + 1)) if n not in taken)
+        taken = {k for k, v in objects.items() if not pdf_tags.is_ours(v)}
+        name = next(n for n in (pdf_tags.OURS + "~" * i for i in range(len(taken) + 1)) if n not in taken)
         more, left = _unbalanced(self.update.pdf, contents)
         place = view.matrix(stamp)
         before = self._content(b"q\n" * (1 + more))
-        after = self._content(
-            b"\n%s/Artifact << /Type /Pagination /Subtype /Footer >> BDC q %s cm %s Do Q EMC\n"
-            % (b"Q\n" * (1 + left), b" ".join(map(_number, place)), name.encode())
-        )
+        drawn = b"q %s cm %s Do Q" % (b" ".join(map(_number, place)), name.encode())
+        if self.key is None:
+            form = self._form(stamp)
+        else:  # the first one is said, the others repeat it
+            form = self._form(stamp, self.key)
+            pdf_tags.insert(
+                self.update, page, form, self.key, list(dict.fromkeys(x.lang for x in stamp.lines))
+            )
+        if self.key is None:
+            drawn = b"/Artifact << /Type /Pagination /Subtype /Footer >> BDC %s EMC" % drawn
+        self.key = None
+        after = self._content(b"\n%s%s\n" % (b"Q\n" * (1 + left), drawn))
         entries: dict[str, bytes | None] = {
             "/Contents": _list([ref(before), *map(raw, contents), ref(after)]),
-            "/Resources": changed(resources, {"/XObject": changed(objects, {name: ref(self._form(stamp))})}),
+            "/Resources": changed(resources, {"/XObject": changed(objects, {name: ref(form)})}),
         }
         if stamp.grow:
             entries["/MediaBox"] = view.grown(view.media, stamp.grow)
@@ -188,11 +197,12 @@ class _Ink:
 
     def _content(self, operators: bytes) -> Ref:
         if operators not in self.made:
-            self.made[operators] = self.update.add(stream({_OURS: b"true"}, operators))
+            self.made[operators] = self.update.add(stream({pdf_tags.OURS: b"true"}, operators))
         return self.made[operators]
 
-    def _form(self, stamp: Stamp) -> Ref:
-        key = (stamp.box.w, stamp.box.h, stamp.em, stamp.lines)
+    def _form(self, stamp: Stamp, parents: int | None = None) -> Ref:
+        """The notice as a form; with ``parents``, its key of the parent tree, each language is a marked paragraph."""
+        key = (stamp.box.w, stamp.box.h, stamp.em, stamp.lines, parents)
         if key not in self.made:
             w, h = stamp.box.w, stamp.box.h
             body = b"q 1 g 0 0 %d %d re f 0 G 0.5 w 0.25 0.25 %s %s re S Q\n0 g\n" % (
@@ -201,14 +211,20 @@ class _Ink:
                 _number(w - 0.5),
                 _number(h - 0.5),
             )
-            body += b"".join(_text(line, stamp.em, h) for line in stamp.lines)
+            for number, (lang, lines) in enumerate(itertools.groupby(stamp.lines, lambda line: line.lang)):
+                tag = b"/Span << /Lang (%s) >>" % pdf_tags.LANGS[lang]
+                if parents is not None:
+                    tag = b"/P << /MCID %d >>" % number
+                body += b"%s BDC\n%sEMC\n" % (tag, b"".join(_text(line, stamp.em, h) for line in lines))
             entries = {
                 "/Type": b"/XObject",
                 "/Subtype": b"/Form",
                 "/BBox": b"[ 0 0 %d %d ]" % (w, h),
                 "/Resources": dictionary({"/Font": dictionary({"/F": ref(self.font)})}),
-                _OURS: b"true",
+                pdf_tags.OURS: b"true",
             }
+            if parents is not None:
+                entries["/StructParents"] = b"%d" % parents
             self.made[key] = self.update.add(_deflated(entries, body))
         return self.made[key]
 
@@ -217,12 +233,7 @@ def _text(line: Line, em: float, height: float) -> bytes:
     ids = subset.glyph_ids()
     glyphs = b"".join(b"%04X" % ids[letter] for letter in line.text)
     place = b"%s %s" % (_number(line.x), _number(height - line.y))
-    return b"/Span << /Lang (%s) >> BDC BT /F %s Tf 1 0 0 1 %s Tm <%s> Tj ET EMC\n" % (
-        _LANGS[line.lang],
-        _number(em),
-        place,
-        glyphs,
-    )
+    return b"BT /F %s Tf 1 0 0 1 %s Tm <%s> Tj ET\n" % (_number(em), place, glyphs)
 
 
 def _font(update: Update, letters: frozenset[str]) -> Ref:
@@ -311,10 +322,6 @@ def _contents(page: pikepdf.Object) -> list[pikepdf.Object]:
     if isinstance(there, pikepdf.Array):
         return [c for c in there if isinstance(c, pikepdf.Stream)]
     return [there] if isinstance(there, pikepdf.Stream) else []
-
-
-def _is_ours(obj: object) -> bool:
-    return isinstance(obj, pikepdf.Stream) and _OURS in obj
 
 
 def _inherited(page: pikepdf.Object, key: str) -> Any:
