@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -172,12 +173,25 @@ def _slots(pdf: pikepdf.Pdf, limits: Limits) -> dict[Slot, bytes]:
 
 
 def _inflated(source: pikepdf.Stream, limits: Limits) -> bytes:
-    # qpdf has no bound of its own: deflate cannot grow data more than some thousand times
-    if int(source.get("/Length", 0)) * 1032 > limits.max_inflated and "/Filter" in source:
-        raise LimitError("The PDF's metadata is too large.", "Do not trust this file.")
+    """A stream's content, within bounds.
+
+    Raises:
+        LimitError: it would be too large. UnreadableError: it cannot be decoded.
+    """
+    too_large = LimitError("The PDF's metadata is too large.", "Do not trust this file.")
     try:
+        coded = source.read_raw_bytes()
+        if source.get("/Filter") == "/FlateDecode" and "/DecodeParms" not in source:
+            inflater = zlib.decompressobj()
+            out = inflater.decompress(coded, limits.max_inflated + 1)
+            if len(out) > limits.max_inflated:
+                raise too_large
+            return out
+        # qpdf has no bound of its own; its other filters grow data no more than deflate could
+        if len(coded) * (1032 if "/Filter" in source else 1) > limits.max_inflated:
+            raise too_large
         return bytes(source.read_bytes())
-    except pikepdf.PdfError as e:
+    except (pikepdf.PdfError, zlib.error) as e:
         raise UnreadableError(f"The PDF's metadata cannot be read ({str(e)[:120]}).", "Save it again.") from e
 
 
