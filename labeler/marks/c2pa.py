@@ -55,7 +55,8 @@ _SIGNER = {
     "signingCredential.ocsp.revoked": "c2pa.signer.revoked",
 }
 _MAX_MANIFESTS = 64
-_GUESS, _TRIES = 4096, 200  # bytes of a store, signatures until its size settles
+_TRIES = 200  # signatures until a store's size settles
+_guess = 4096  # bytes of the next store: most are as large as the last
 _import_lock = threading.Lock()
 
 
@@ -319,13 +320,18 @@ def sign_exact(
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest, or its size never settles.
     """
-    store = bytes(_GUESS)
+    global _guess
+    store = bytes(_guess)
     for _ in range(_TRIES):
-        data, *hole = embed(store)
-        store = sign_detached(data, manifest, identity, parent, exclude=(hole[0], hole[1]))
-        data, *room = embed(store)
-        if room == hole:
-            return data
+        guess, (data, start, length) = len(store), embed(store)
+        store = sign_detached(data, manifest, identity, parent, exclude=(start, length))
+        _guess = len(store)
+        if guess == length == len(store):
+            return b"".join((memoryview(data)[:start], store, memoryview(data)[start + length :]))
+        if guess != length:  # the room depends on the bytes, or there is a frame around them
+            data, *room = embed(store)
+            if room == [start, length]:
+                return data
     raise SigningError("the manifest's size does not settle; nothing was written.", "Sign with --sidecar.")
 
 

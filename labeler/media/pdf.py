@@ -78,8 +78,7 @@ class Pdf:
             file = update.add(body)
             _attach(update, file)
             out = update.written(finished=True)
-        start = out.index(b"\n%d %d obj\n" % file, len(update.base) - 1) + len(b"\n%d %d obj\n" % file)
-        start += body.index(b"\nstream\n") + len(b"\nstream\n")
+        start = update.places[file] + body.index(b"\nstream\n") + len(b"\nstream\n")
         return Embedded(out, start, len(store))
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:

@@ -62,6 +62,7 @@ class Pages:
 
     def rendered(self, page: int, box: Box, size: tuple[int, int]) -> Image:
         import pypdfium2
+        from PIL.Image import Resampling
 
         view = self._views[page]
         try:
@@ -94,7 +95,7 @@ class Pages:
             min(right - edges[0], picture.width),
             min(low - edges[3], picture.height),
         )
-        return picture.convert("RGB").resize(size, box=exact)
+        return picture.convert("RGB").resize(size, Resampling.BILINEAR, exact)
 
     @cached_property
     def _document(self) -> Any:

@@ -75,6 +75,7 @@ class Update:
         self.base, (self.prev, self.tail) = data, end(data)
         self.stream_kind = not data[self.origin + self.prev :][:32].lstrip().startswith(b"xref")
         self.objects: dict[Ref, bytes] = {}
+        self.places: dict[Ref, int] = {}  # of the bodies, once they are written
         self.kept: dict[Ref, bytes] = {}  # of the update begun before, as they are written
         # a /Size too small would make us overwrite objects; qpdf has counted them
         self.next = max(int(pdf.trailer.get("/Size", 0)), pdf.make_indirect(pikepdf.Dictionary()).objgen[0])
@@ -131,14 +132,15 @@ class Update:
             bodies |= {ref: cipher.encrypted(*ref, body) for ref, body in self.objects.items()}
         if not bodies:
             return self.base
-        out = bytearray(self.base)
-        if not out.endswith((b"\n", b"\r")):
-            out += b"\n"
+        out = bytearray(b"" if self.base.endswith((b"\n", b"\r")) else b"\n")
+        origin = self.origin - len(self.base)
         offsets: dict[Ref, int] = {}
         for ref, body in sorted(bodies.items()):
-            offsets[ref] = len(out) - self.origin
-            out += b"%d %d obj\n%s\nendobj\n" % (*ref, body)
-        at = len(out) - self.origin
+            offsets[ref] = len(out) - origin
+            out += b"%d %d obj\n" % ref
+            self.places[ref] = len(self.base) + len(out)
+            out += b"%s\nendobj\n" % body
+        at = len(out) - origin
         entries = {"/Root": raw(self.pdf.trailer.Root), "/Prev": b"%d" % self.prev}
         for key in ("/Info", "/Encrypt"):
             if key in self.pdf.trailer:
@@ -172,7 +174,7 @@ class Update:
             entries["/Size"] = b"%d" % self.next
             out += b"trailer\n%s\n" % dictionary(entries)
         out += b"startxref\n%d\n%%%%EOF%s" % (at, self.tail)
-        return bytes(out)
+        return b"".join((self.base, out))
 
 
 def _runs(refs: Mapping[Ref, int]) -> Iterator[list[Ref]]:

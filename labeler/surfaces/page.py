@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from labeler import fonts
@@ -98,10 +99,14 @@ class _Negative:
     def __init__(self, surface: PageSurface, page: int, box: Box, size: tuple[int, int]) -> None:
         self.surface, self.page, self.box, self.size = surface, page, box, size
 
-    def regions(self, box: Box) -> Sequence[Image]:
+    @cached_property
+    def _shown(self) -> Image:
         from PIL import ImageOps
 
-        return [ImageOps.invert(self.surface.rendered(self.page, self.box, self.size))]
+        return ImageOps.invert(self.surface.rendered(self.page, self.box, self.size))
+
+    def regions(self, box: Box) -> Sequence[Image]:
+        return [self._shown]
 
 
 def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> Seen:
@@ -113,6 +118,7 @@ def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> 
     from labeler.surfaces import raster
 
     found, contrast, layout = set(claim.langs), 21.0, None
+    known: dict[object, Seen] = {}  # most pages of a document look alike there
     for number, size in enumerate(_sizes(surface, claim.mode)):
         layout = arrange(size, words, claim.tier)
         if layout is None:
@@ -121,7 +127,10 @@ def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> 
         box = Box(0, 0, round(layout.box.w * scale), round(layout.box.h * scale))
         there = replace(layout, em=_LOOKED_AT, box=box, size=(box.w, box.h))
         view = _Negative(surface, number, layout.box, (box.w, box.h))
-        seen = raster.recognise(cast(RasterSurface, view), there, words)
+        picture = there, view.regions(box)[0].tobytes()
+        if picture not in known:
+            known[picture] = raster.recognise(cast(RasterSurface, view), there, words)
+        seen = known[picture]
         found &= set(seen.langs)
         contrast = min(contrast, seen.contrast)
         if not found:
