@@ -8,6 +8,8 @@ need jpegtran libjpeg-turbo-progs
 need pngcheck pngcheck
 need webpinfo webp
 need rsvg-convert librsvg2-bin
+need qpdf qpdf
+need pdftotext poppler-utils
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   echo "installing$missing"
