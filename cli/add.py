@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from labeler.errors import LabelError, UnsupportedError, UsageError
+from labeler.words import printable
 
-from .options import check_paths, interruptible, jobs, names, option, printable, standard_input
+from .options import check_paths, interruptible, jobs, names, option, standard_input
 
 
 @dataclass(frozen=True)

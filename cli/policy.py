@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from .options import say, ui_lang
+from labeler.words import say
+
+from .options import ui_lang
 
 
 @click.group("policy")

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from .options import has_words, option, printable, say, standard_input, trust, ui_lang
+from labeler.words import has_words, printable, say
+
+from .options import option, standard_input, trust, ui_lang
 
 _LABEL = (
     "system",
