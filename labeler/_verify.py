@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from labeler import batch, evidence, files, media, notices, persons, surfaces
+from labeler import batch, evidence, files, media, notices, persons, surfaces, thumbnails
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
@@ -82,6 +82,7 @@ class Report:
     """What was found in one file. Not a finding of law or authorship.
 
     ``verdict`` is the worst of ``verdicts`` (by policy). ``named`` is False for files met in a folder walk.
+    ``thumbnail`` is a WebP of a few KB, where one was asked for and the content is a raster picture.
     """
 
     path: str
@@ -98,6 +99,7 @@ class Report:
     error: Problem | None = None
     not_checked: tuple[str, ...] = ()
     named: bool = True
+    thumbnail: bytes | None = field(default=None, repr=False)
 
     @property
     def skipped(self) -> bool:
@@ -357,13 +359,14 @@ def verify(
     trust: Sequence[str | Path] = (),
     name: str | None = None,
     sidecar: bytes | None = None,
+    thumbnail: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Report:
     """What one file carries, and what each rule of the policies makes of it.
 
     ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``trust``
     names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
-    knows that the page around it carries the notice; the report says so.
+    knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small picture of it too.
 
     A file that cannot be examined is a report with an ``error``, not an exception.
 
@@ -427,6 +430,7 @@ def verify(
         facts=tuple(facts),
         label=found.label,
         not_checked=tuple(_not_checked(found)),
+        thumbnail=thumbnails.make(data) if thumbnail else None,
     )
 
 
@@ -468,7 +472,7 @@ def _not_checked(found: Survey) -> Iterator[str]:
     if any(f.code == "notice.unchecked" for f in found.facts):
         yield "the visible notice"
     if any(f.code == "container.trailing" for f in found.facts):
-        yield f"{found.content.trailing} bytes after the container's end"
+        yield "bytes after the container's end"
     if any(f.code == "c2pa.remote" for f in found.facts):
         yield "a manifest that is stored elsewhere"
 
