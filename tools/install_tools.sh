@@ -10,6 +10,8 @@ need webpinfo webp
 need rsvg-convert librsvg2-bin
 need qpdf qpdf
 need pdftotext poppler-utils
+need xmllint libxml2-utils
+need chromium chromium
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   echo "installing$missing"

@@ -1,0 +1,167 @@
+"""The contract every format keeps, and what several of them say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from labeler._verify import Report
+from labeler.facts import Evidence, Level
+from labeler.policy.engine import RuleResult, RuleStatus, Verdict
+from labeler.words import printable, say
+
+FAILING = (Verdict.TAMPERED, Verdict.UNLABELLED, Verdict.INCOMPLETE)
+TOOL = "tanba"
+
+
+def _now() -> datetime:
+    """The time, or ``SOURCE_DATE_EPOCH`` for a report that is to come out the same again."""
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH", ""):
+        try:
+            return datetime.fromtimestamp(int(epoch), UTC)
+        except (ValueError, OverflowError, OSError):
+            pass
+    return datetime.now().astimezone()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is known before the first file. ``fail_on`` are the verdicts that end with exit code 1."""
+
+    lang: str = "en"
+    policies: tuple[str, ...] = ("kz",)
+    fail_on: frozenset[str] = frozenset(FAILING)
+    show_values: bool = False
+    quiet: bool = False
+    time: datetime = field(default_factory=_now)
+
+    def fails(self, report: Report) -> bool:
+        """Whether this file needs attention."""
+        return report.error is not None or report.verdict in self.fail_on
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What is known after the last file: a count per verdict and of ``skipped``; sidecars whose file is gone."""
+
+    counts: Mapping[str, int]
+    orphans: tuple[str, ...] = ()
+
+    @property
+    def examined(self) -> int:
+        """Files with a verdict."""
+        return sum(n for name, n in self.counts.items() if name != "skipped")
+
+
+class Writer(ABC):
+    """Gets report after report and yields text; holds no report, so that memory stays flat.
+
+    Reports of skipped files come too: most formats only count them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def begin(self) -> Iterator[str]:
+        """Before the first file."""
+        yield from ()
+
+    @abstractmethod
+    def file(self, report: Report) -> Iterator[str]:
+        """One file."""
+
+    def end(self, closing: Closing) -> Iterator[str]:
+        """After the last file."""
+        yield from ()
+
+
+def tool() -> dict[str, str]:
+    """Its name and version."""
+    from labeler import __version__
+
+    return {"name": TOOL, "version": __version__}
+
+
+def as_dict(report: Report, settings: Settings) -> dict[str, Any]:
+    """The file object of the JSON reports (`schemas/report.schema.json`)."""
+    data = report.to_dict(show_values=settings.show_values)
+    data["path"] = printable(data["path"])
+    return data
+
+
+# ---- what a person is told of one file, in this order: finding, evidence, rules, next step
+
+
+def sentence(report: Report, lang: str) -> str:
+    """The finding in a sentence."""
+    said = say(f"sentence.{report.verdict}", lang)
+    return said[:1].upper() + said[1:]
+
+
+def problem(report: Report) -> str:
+    """Why it could not be examined, or nothing."""
+    return printable(report.error.message) if report.error else ""
+
+
+def traces(report: Report, lang: str) -> Iterator[str]:
+    """Evidence and defects, a line each, strongest first."""
+    order = ("declared", "strong", "weak")
+    for found in sorted(report.evidence, key=lambda e: order.index(e.strength)):
+        yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
+    for fact in report.facts:
+        if fact.code in ("label.ai-part", "caller.ai") or (
+            fact.level is Level.FAILURE and not fact.code.startswith("container.")
+        ):
+            where = f" [{printable(fact.where)}]" if fact.where else ""
+            yield f"{say(f'fact.{fact.code}', lang, default=fact.code)}{where}"
+
+
+def trace(found: Evidence, lang: str) -> str:
+    """Who left it, where, and what was matched."""
+    who = found.generator or say(f"mark.{found.source}", lang, default=found.source)
+    place = found.where if found.where != found.source else ""
+    return printable(f"{who} [{', '.join(filter(None, (place, found.excerpt)))}]")
+
+
+_WEIGHT = {RuleStatus.FAILS: 0, RuleStatus.UNKNOWN: 1, RuleStatus.HOLDS: 2}
+
+
+def rules(report: Report) -> list[RuleResult]:
+    """Those that apply: what fails first, must before should."""
+    applied = [r for r in report.rules if r.status in _WEIGHT]
+    return sorted(applied, key=lambda r: (_WEIGHT[r.status], r.level != "must"))
+
+
+def open_rules(report: Report) -> list[RuleResult]:
+    """Those that fail or could not be checked, musts first."""
+    return sorted(
+        (r for r in rules(report) if r.status is not RuleStatus.HOLDS), key=lambda r: r.level != "must"
+    )
+
+
+def rule_line(rule: RuleResult, lang: str) -> str:
+    """Id, weight, source and message of a rule."""
+    level = say(f"level.{rule.level}", lang)
+    return f"{rule.id} ({level}; {rule.citation}): {rule.messages.get(lang, '')}"
+
+
+def next_step(report: Report, lang: str) -> str:
+    """What to do about it; nothing where nothing is to be done."""
+    if report.error:
+        return printable(report.error.hint) or say("next.unreadable", lang)
+    return say(f"next.{report.verdict}", lang, default="")
+
+
+def relative(path: str) -> str:
+    """A path below the working directory as seen from there; any other as it is. Separators are slashes."""
+    pure = PurePath(path)
+    if pure.is_absolute():
+        with contextlib.suppress(ValueError, OSError):
+            pure = pure.relative_to(Path.cwd())
+    return pure.as_posix()
