@@ -92,12 +92,15 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     named = [p for p in paths if p != "-"]
     stdin = [verify(standard_input(), **shared)] if "-" in paths else []
     found = chain(stdin, verify_many(named, jobs=options["jobs"], **shared))
+    own = {path.resolve() for _, path in outputs if path}  # what an earlier run wrote is no input
     counts = Counter[str]()
     code = 0
 
     def counted(items: Iterable[Any]) -> Iterator[Any]:
         nonlocal code
         for report in items:
+            if own and Path(report.path).resolve() in own:
+                continue
             counts["skipped" if report.skipped else report.verdict.value] += 1
             if not report.skipped:
                 code = max(code, 3 if report.error else int(settings.fails(report)))

@@ -62,7 +62,7 @@ class Writer(base.Writer):
             told.append(base.next_step(report, lang))
             title = _value(f"Tañba: {say(f'verdict.{report.verdict}', lang)}")
             message = _data("\n".join(filter(None, told)))
-            file = _value(base.relative(report.path))
+            file = _value(printable(base.relative(report.path)))
             kept.append((*place, f"::{level} file={file},line=1,title={title}::{message}\n"))
             kept.sort()
             del kept[SHOWN:]

@@ -53,7 +53,9 @@
   let lang = first, at = LANGS.indexOf(first);
   const say = (key, fallback) => words[key]?.[at] ?? fallback ?? key;
   const fill = (key, values) => say(key).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
-  const number = (n) => new Intl.NumberFormat(lang).format(n);
+  // browsers without Kazakh write numbers as in Russian: the same signs
+  const locale = () => (lang === "kk" ? ["kk", "ru"] : lang);
+  const number = (n) => new Intl.NumberFormat(locale()).format(n);
   const told = (text) => text.charAt(0).toLocaleUpperCase(lang) + text.slice(1);
   const message = (r) => r.t[at] || r.t[2] || "";
 
@@ -113,7 +115,7 @@
 
   const chosen = new Set();
   let shown = [];
-  const collator = () => new Intl.Collator(lang, { numeric: true });
+  const collator = () => new Intl.Collator(locale(), { numeric: true });
   function select() {
     const needles = $("q").value.toLowerCase().split(/\s+/).filter(Boolean);
     const kind = $("kind").value, generator = $("generator").value, rule = $("rule").value;
@@ -222,7 +224,7 @@
     const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
     let unit = 0;
     while (n >= 1000 && unit < 3) { n /= 1000; unit++; }
-    return new Intl.NumberFormat(lang, { style: "unit", unit: units[unit], unitDisplay: "short", maximumFractionDigits: 1 }).format(n);
+    return new Intl.NumberFormat(locale(), { style: "unit", unit: units[unit], unitDisplay: "short", maximumFractionDigits: 1 }).format(n);
   };
   const pairs = (entries) => entries.length
     ? el("dl", {}, ...entries.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)])) : null;
@@ -259,7 +261,7 @@
     detail.replaceChildren(
       back,
       el("div", { class: "top" }, picture(f), el("div", {},
-        el("h2", { id: "detail-title" }, f.name),
+        el(NARROW.matches ? "h1" : "h2", { id: "detail-title" }, f.name),
         el("p", { class: "soft" }, f.p.slice(0, f.p.length - f.name.length)),
         tag(f.v))),
       el("div", { class: "said v-" + f.v },
