@@ -31,7 +31,7 @@ class Browser:
         flags += ["--disable-dev-shm-usage", f"--user-data-dir={profile}", "--hide-scrollbars"]
         # the pipe's ends are descriptors 3 and 4 of the browser
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}', binary, *flags],
+            ["bash", "-c", f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}', binary, *flags],
             pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

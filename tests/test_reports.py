@@ -365,13 +365,9 @@ def test_github_shows_the_worst_and_counts_the_rest(tmp_path: Path, monkeypatch:
 
 def test_github_runs_no_command_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "s.md"))
-    for report in hostile():
-        told = annotations(write("github", [report]))
-        assert (
-            len(told) == 1
-            and told[0][0] in ("error", "warning")
-            and set(told[0][1]) == {"file", "line", "title"}
-        )
+    for report in (r for r in hostile() if r.verdict is not Verdict.NO_EVIDENCE):
+        ((name, values, _),) = annotations(write("github", [report]))
+        assert name in ("error", "warning") and set(values) == {"file", "line", "title"}
     assert not re.search(r"<(?!br>)|\]\(|::add-mask", (tmp_path / "s.md").read_text("utf-8"))
 
 
