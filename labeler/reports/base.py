@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from labeler._verify import Report
-from labeler.facts import Evidence, Level
+from labeler.facts import Evidence, Level, Strength
 from labeler.policy.engine import RuleResult, RuleStatus, Verdict
 from labeler.words import printable, say
 
@@ -110,10 +110,13 @@ def problem(report: Report) -> str:
 
 
 def traces(report: Report, lang: str) -> Iterator[str]:
-    """Evidence and defects, a line each, strongest first."""
-    order = ("declared", "strong", "weak")
-    for found in sorted(report.evidence, key=lambda e: order.index(e.strength)):
-        yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
+    """The marks that declare AI in one line, then evidence and defects, a line each, strongest first."""
+    declared = [e for e in report.evidence if e.strength is Strength.DECLARED]
+    if declared:
+        yield f"{say('strength.declared', lang)}: {', '.join(dict.fromkeys(_who(e, lang) for e in declared))}"
+    for found in sorted(report.evidence, key=lambda e: e.strength is Strength.WEAK):
+        if found.strength is not Strength.DECLARED:
+            yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
     for fact in report.facts:
         if fact.code in ("label.ai-part", "caller.ai") or (
             fact.level is Level.FAILURE and not fact.code.startswith("container.")
@@ -124,9 +127,12 @@ def traces(report: Report, lang: str) -> Iterator[str]:
 
 def trace(found: Evidence, lang: str) -> str:
     """Who left it, where, and what was matched."""
-    who = found.generator or say(f"mark.{found.source}", lang, default=found.source)
     place = found.where if found.where != found.source else ""
-    return printable(f"{who} [{', '.join(filter(None, (place, found.excerpt)))}]")
+    return printable(f"{_who(found, lang)} [{', '.join(filter(None, (place, found.excerpt)))}]")
+
+
+def _who(found: Evidence, lang: str) -> str:
+    return printable(found.generator or say(f"mark.{found.source}", lang, default=found.source))
 
 
 _WEIGHT = {RuleStatus.FAILS: 0, RuleStatus.UNKNOWN: 1, RuleStatus.HOLDS: 2}

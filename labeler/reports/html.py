@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 from importlib import resources
+from pathlib import PurePath
 from typing import Any
 
 from labeler import words
@@ -27,20 +28,10 @@ _BLOCK = 256  # files in a data block
 _THUMBNAILS = 24 << 20  # bytes of thumbnails in a page
 _ITEMS, _TEXT = 60, 300  # facts, traces, marks of one file; characters of one value
 _DETAILS = ("generator", "signer", "time", "reason", "langs")  # of a mark, that people read
-_SPOKEN = (
-    *(
-        "verdict.",
-        "sentence.",
-        "next.",
-        "strength.",
-        "rule.",
-        "level.",
-        "basis.",
-        "heading.",
-        "html.",
-        "label.",
-    ),
-    *("value.", "mark.", "status.", "detail.", "fact.", "not-checked.", "skipped", "disclaimer"),
+# of the words of the interface, those that the page speaks
+_SPOKEN = re.compile(
+    r"(verdict|sentence|next|strength|rule|level|basis|heading|html|label|value|mark|status|detail|fact|not-checked)\."
+    r"|skipped|disclaimer"
 )
 
 
@@ -75,7 +66,7 @@ class Writer(base.Writer):
             "words": {
                 key: [said[lang] for lang in words.LANGS]
                 for key, said in words.table().items()
-                if key.startswith(_SPOKEN)
+                if _SPOKEN.match(key)
             },
             "thumbless": self.thumbless,
         }
@@ -124,8 +115,10 @@ class Writer(base.Writer):
     def _file(self, report: Report) -> dict[str, Any]:
         """Short keys, since there may be 100,000 of these; `page.js` reads them."""
         data = report.to_dict(show_values=self.settings.show_values)
+        path, name = printable(report.path), printable(PurePath(report.path).name)
         out: dict[str, Any] = {
-            "p": printable(report.path),
+            "p": path,
+            "d": len(path) - len(name) if name and path.endswith(name) else 0,
             "m": report.media_type,
             "s": report.sha256,
             "z": report.size,

@@ -35,13 +35,13 @@
   }
   files.forEach((f, i) => {
     f.i = i;
-    f.name = f.p.slice(Math.max(f.p.lastIndexOf("/"), f.p.lastIndexOf("\\"), f.p.lastIndexOf("!")) + 1) || f.p;
+    f.folder = f.p.slice(0, f.d);
+    f.name = f.p.slice(f.d);
     f.open = f.r.map((n) => rules[n]).filter((r) => r.s === "fails" || r.s === "unknown")
       .sort((a, b) => (a.l !== "must") - (b.l !== "must") || (a.s !== "fails") - (b.s !== "fails"));
   });
-  const folders = files.map((f) => f.p.slice(0, f.p.length - f.name.length));
-  let common = folders.length ? folders[0].length : 0;  // of the path, what every file shares
-  for (const folder of folders) while (!folder.startsWith(folders[0].slice(0, common))) common = folders[0].lastIndexOf("/", common - 2) + 1;
+  let common = files[0]?.folder ?? "";  // what every path begins with
+  for (const f of files) while (!f.folder.startsWith(common)) common = common.slice(0, common.lastIndexOf("/", common.length - 2) + 1);
   const haystack = (f) => (f.h ??= [
     f.p, f.v, f.m, f.s, f.x?.message, ...LANGS.map((_, i) => words["verdict." + f.v][i]),
     ...f.e.flat(), ...f.open.map((r) => r.id), ...Object.values(f.l ?? {}).flat(),
@@ -133,9 +133,7 @@
     $("shown").textContent = fill("html.shown", { n: number(shown.length), all: number(files.length) });
     $("none").hidden = shown.length > 0;
     $("clear").disabled = !(chosen.size || kind || generator || rule || needles.length);
-    lines.forEach((line) => line.remove());
-    lines.clear();
-    draw();
+    anew();
   }
 
   // ---- the list: rows in sight, and the one that has the focus
@@ -162,13 +160,18 @@
     for (let n = from; n < to; n++) add(n);
     add(keep);
   }
+  function anew() {
+    lines.forEach((line) => line.remove());
+    lines.clear();
+    draw();
+  }
   function row(n) {
     const f = shown[n];
-    const folder = f.p.slice(Math.min(common, f.p.length - f.name.length), f.p.length - f.name.length), why = reason(f);
+    const why = reason(f);
     const line = el("li", { "aria-posinset": n + 1, "aria-setsize": shown.length },
       el("a", { href: "#file-" + (f.i + 1), tabindex: n === active ? 0 : -1 },
         picture(f),
-        el("span", { class: "name", title: f.p }, f.name, " ", el("small", {}, folder)),
+        el("span", { class: "name", title: f.p }, f.name, " ", el("small", {}, f.folder.slice(common.length))),
         el("span", { class: "why" }, el("b", { class: "v-" + f.v }, sign(f.v), say("verdict." + f.v)),
           why ? el("span", { lang: f.x ? "en" : null }, why) : "")));
     if (f.i === open) line.firstChild.setAttribute("aria-current", "true");
@@ -205,14 +208,19 @@
   };
   const item = (name, kind, ...children) =>
     el("div", { class: "item" }, el("span", { class: kind }, sign(name)), el("div", {}, ...children));
+  const grouped = (traces) => {  // what one generator or mark left, together
+    const found = new Map();
+    for (const t of traces) found.set(t.strength + t.who, [...(found.get(t.strength + t.who) ?? []), t]);
+    return [...found.values()];
+  };
   const evidence = (f) => [...defects(f).map((x) => {
     const [what, where] = fact(x), colour = x[1] === "failure" ? "s-fails" : "v-suspected";
     return item(x[1] === "failure" ? "fails" : "strong", colour, el("p", {}, el("strong", {}, told(what))), where ? el("p", {}, el("code", {}, where)) : "");
-  }), ...f.e.map((e) => {
-    const t = trace(e);
-    const colour = t.strength === "declared" ? "v-labelled" : t.strength === "strong" ? "v-unlabelled" : "v-suspected";
-    return item(t.strength, colour, el("p", {}, el("strong", {}, t.who), " ",
-      el("span", { class: "soft" }, say("strength." + t.strength))), t.what ? el("p", {}, el("code", {}, t.what)) : "");
+  }), ...grouped(f.e.map(trace)).map((same) => {
+    const { who, strength } = same[0];
+    const colour = strength === "declared" ? "v-labelled" : strength === "strong" ? "v-unlabelled" : "v-suspected";
+    return item(strength, colour, el("p", {}, el("strong", {}, who), " ", el("span", { class: "soft" }, say("strength." + strength))),
+      ...same.filter((t) => t.what).map((t) => el("p", {}, el("code", {}, t.what))));
   })];
   const rule = (r) => item(r.s, r.l === "should" && r.s === "fails" ? "s-should" : "s-" + r.s,
     el("p", {}, ...rich(message(r) || r.id)),
@@ -262,7 +270,7 @@
       back,
       el("div", { class: "top" }, picture(f), el("div", {},
         el(NARROW.matches ? "h1" : "h2", { id: "detail-title" }, f.name),
-        el("p", { class: "soft" }, f.p.slice(0, f.p.length - f.name.length)),
+        el("p", { class: "soft" }, f.folder),
         tag(f.v))),
       el("div", { class: "said v-" + f.v },
         el("p", {}, el("strong", {}, told(say("sentence." + f.v)))),
@@ -413,11 +421,8 @@
     if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); }
   };
   addEventListener("scroll", later, { passive: true });
-  new ResizeObserver(() => {
-    lines.forEach((line) => line.remove());
-    lines.clear();
-    later();
-  }).observe($("rows").parentNode);
+  addEventListener("resize", anew);
+  new ResizeObserver(draw).observe($("find"));
   NARROW.addEventListener("change", render);
 
   // ---- paper: what the filters leave, each file with what is open
