@@ -19,8 +19,8 @@ def make(data: bytes) -> bytes | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if image.width * image.height > _MAX_PIXELS:
-                    return None
+                if image.width * image.height > _MAX_PIXELS or image.info.get("compression") == "tiff_jpeg":
+                    return None  # libtiff writes to standard error what it finds wrong with old-style JPEG
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG decodes at a fraction of its size
                 mode = "RGBA" if image.has_transparency_data else "RGB"
                 small = ImageOps.exif_transpose(image if image.mode == mode else image.convert(mode))

@@ -46,13 +46,16 @@ def stream(
     ``closing`` is asked once, when the last report has passed.
     """
 
-    def put(pieces: Callable[[Writer], Iterator[str]]) -> None:
-        for made, target in targets:
-            for piece in pieces(made):
-                target(piece)
-
-    put(lambda w: w.begin())
+    for made, target in targets:
+        _pour(made.begin(), target)
     for report in reports:
-        put(lambda w, r=report: w.file(r))  # type: ignore[misc]
+        for made, target in targets:
+            _pour(made.file(report), target)
     last = closing()
-    put(lambda w: w.end(last))
+    for made, target in targets:
+        _pour(made.end(last), target)
+
+
+def _pour(pieces: Iterator[str], target: Callable[[str], object]) -> None:
+    for piece in pieces:
+        target(piece)

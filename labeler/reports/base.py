@@ -100,13 +100,17 @@ def as_dict(report: Report, settings: Settings) -> dict[str, Any]:
 
 def sentence(report: Report, lang: str) -> str:
     """The finding in a sentence."""
-    said = say(f"sentence.{report.verdict}", lang)
-    return said[:1].upper() + said[1:]
+    return capital(say(f"sentence.{report.verdict}", lang))
+
+
+def capital(text: str) -> str:
+    """As a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def problem(report: Report) -> str:
     """Why it could not be examined, or nothing."""
-    return printable(report.error.message) if report.error else ""
+    return capital(printable(report.error.message)) if report.error else ""
 
 
 def traces(report: Report, lang: str) -> Iterator[str]:

@@ -142,7 +142,7 @@ class Writer(base.Writer):
                 for key, value in data["label"].items()
             }
         if report.error:
-            out["x"] = {"message": _clip(report.error.message), "hint": _clip(report.error.hint)}
+            out["x"] = {"message": _clip(base.problem(report)), "hint": _clip(report.error.hint)}
         if len(report.verdicts) > 1:
             out["vs"] = dict(report.verdicts)
         if report.thumbnail:

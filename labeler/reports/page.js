@@ -204,7 +204,7 @@
 
   const section = (key, ...children) => {
     const inside = children.flat().filter(Boolean);
-    return inside.length ? [el("h3", {}, say(key)), ...inside] : [];
+    return inside.length ? [el(NARROW.matches ? "h2" : "h3", { class: "part" }, say(key)), ...inside] : [];
   };
   const item = (name, kind, ...children) =>
     el("div", { class: "item" }, el("span", { class: kind }, sign(name)), el("div", {}, ...children));
@@ -385,7 +385,7 @@
       missing ? el("p", {}, `${say("heading.not-checked")}: ${missing}.`) : null,
       el("p", {}, `${say("html.policies")}: ${policies.map((p) => `${p.title[lang] ?? p.id} (${p.version})`).join("; ")}.`),
       thumbless ? el("p", {}, say("html.thumbless")) : null,
-      ...(orphans.length ? [el("h3", {}, say("html.orphans")), el("ul", {}, ...orphans.map((o) => el("li", {}, o)))] : []),
+      ...(orphans.length ? [el("h2", { class: "part" }, say("html.orphans")), el("ul", {}, ...orphans.map((o) => el("li", {}, o)))] : []),
     ].filter(Boolean));
   }
   function speak(chosenLang) {

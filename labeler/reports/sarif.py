@@ -161,7 +161,7 @@ def _described(rule: Mapping[str, Any], lang: str, *, whole: bool) -> dict[str, 
     title, messages = rule["title"][lang], {k: m[lang] for k, m in rule["messages"].items() if m[lang]}
     out: dict[str, Any] = {
         "id": rule["id"],
-        "shortDescription": {"text": title[:1].upper() + title[1:]},
+        "shortDescription": {"text": base.capital(title)},
         "messageStrings": {k: {"text": _plain(m)} for k, m in messages.items()},
         "help": {"text": "\n".join(messages.values()) or title},
     }

@@ -34,10 +34,9 @@ class Writer(base.Writer):
         lang, verdict = self.settings.lang, report.verdict.value
         self.not_checked.update(dict.fromkeys(report.not_checked))
         head = f"\x1b[{_COLOURS[verdict]};1m{say(f'verdict.{verdict}', lang)}\x1b[0m"
-        told = " ".join(filter(None, (base.sentence(report, lang), base.problem(report))))
         yield f"{printable(report.path)}: {head}\n"
         if verdict not in ("labelled", "no-evidence"):
-            yield f"    {told}\n"
+            yield f"    {' '.join(filter(None, (base.sentence(report, lang), base.problem(report))))}\n"
         for line in base.traces(report, lang):
             yield f"    {line}\n"
         for rule in base.rules(report):
@@ -54,8 +53,9 @@ class Writer(base.Writer):
         found = [
             f"{n} {say(f'verdict.{v}', lang)}" for v, n in closing.counts.items() if n and v != "skipped"
         ]
-        skipped = closing.counts.get("skipped")
-        yield ", ".join(found + [say("skipped", lang, n=skipped)] * bool(skipped)) + "\n"
+        if skipped := closing.counts.get("skipped"):
+            found.append(say("skipped", lang, n=skipped))
+        yield f"{', '.join(found)}\n" if found else ""
         if self.not_checked:
             missing = "; ".join(say(f"not-checked.{x}", lang, default=x) for x in self.not_checked)
             yield f"{say('heading.not-checked', lang)}: {missing}\n"
