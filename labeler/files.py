@@ -154,7 +154,7 @@ def write_all(
             _sync(folder)
     except OSError as e:
         _take_back(done)
-        raise _unwritable(e, files[0][0]) from e
+        raise _unwritable(e, e.filename2 or e.filename or files[0][0]) from e
     finally:
         for name in [new for _, new in scratch] + [old for _, old in done if old]:
             with contextlib.suppress(OSError):
@@ -197,9 +197,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 os.unlink(name)
 
 
-def _unwritable(e: OSError, path: Path) -> WriteError:
+def _unwritable(e: OSError, path: object) -> WriteError:
     return WriteError(
-        f"{e.filename2 or e.filename or path} cannot be written ({e.strerror}); nothing was changed.",
+        f"{path} cannot be written ({e.strerror}); nothing was changed.",
         "Check space and permissions of the folder.",
     )
 
