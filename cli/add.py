@@ -15,6 +15,7 @@ import click
 from labeler.errors import LabelError, UnsupportedError, UsageError
 from labeler.words import printable
 
+from . import signing
 from .options import check_paths, interruptible, jobs, names, option, standard_input
 
 
@@ -76,8 +77,7 @@ class _Outcome:
     help="Whose rules to mind.",
 )
 @option("--identity", default="default", show_default=True, help="The signing identity.")
-@option("--cert", type=click.Path(path_type=Path), help="Sign with this PEM chain instead (with --key).")
-@option("--key", type=click.Path(path_type=Path), help="The PEM key of --cert.")
+@signing.options
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
 @option("--prompt", help="The prompt; carried only with --with-prompt.")
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
@@ -145,8 +145,7 @@ def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
         raise click.UsageError("A picture is not for a terminal: redirect the output, or name a file.")
     if options["backup"] and not options["in_place"]:
         raise click.UsageError("--backup goes with --in-place.")
-    if bool(options["cert"]) != bool(options["key"]):
-        raise click.UsageError("--cert and --key go together.")
+    signing.way(options)
 
 
 def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any, Path | None]]:
@@ -185,16 +184,12 @@ def _is_output(path: Path, real: Path, options: dict[str, Any]) -> bool:
 def _worker(label: Any, options: dict[str, Any]) -> Any:
     import labeler
     from labeler.media import claims
-    from labeler.signing import identity
 
-    signer = options["identity"]
-    if options["cert"]:
-        signer = identity.from_files(options["cert"], options["key"])
     dry = options["dry_run"] or options["check"]
     shared = {
         "notice": options["notice"],
         "langs": options["lang"],
-        "identity": signer,
+        "identity": signing.identity(options),
         "sidecar": options["sidecar"],
         "policies": options["policy"],
         "original": options["original"],

@@ -33,7 +33,7 @@ from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, Slot,
 from labeler.policy import engine
 from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
-from labeler.signing import trust
+from labeler.signing import profile, trust
 from labeler.signing.identity import Identity
 from labeler.surfaces.layout import Layout, Mode
 
@@ -147,9 +147,9 @@ def add(
         if work.is_done(mode):
             made, signer = work.as_it_is(), None
         else:
-            signer = (
-                identity if isinstance(identity, Identity) else identities.ensure(identity, keep=not dry_run)
-            )
+            if not isinstance(identity, Identity):
+                identity = identities.ensure(identity, keep=not dry_run)
+            signer = identity.require()
             made = work.make(mode, signer, _original(original, limits))
         unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
@@ -299,6 +299,8 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
             f"`label identity export {signer.name}`."
         )
+    if signer and (told := profile.personal(signer.chain)):
+        yield f"The certificate makes public, in every signed file: {', '.join(told)}."
     if found.layout and found.layout.mode != "none" and found.status("notice") is Status.INVALID:
         yield "The notice that an older label claims is not at its place: if the picture was cropped, two may stand there."
     if places := list(dict.fromkeys(persons.prompts(found.fields))):

@@ -5,6 +5,7 @@ C2PA 2.4; what a conforming manifest needs: the conformance programme's asset ru
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
@@ -24,19 +25,15 @@ from labeler.errors import IdentityError, LabelError, SigningError
 from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, IPTC_SOURCE_TYPE, Involvement, Label
 from labeler.signing.identity import Identity
+from labeler.signing.profile import PURPOSES
+from labeler.signing.proof import checked
+from labeler.signing.signers import KeySigner
 from labeler.signing.trust import OWN, Anchors
 
 ASSERTION = "kz.tanba.label"
 SIDECAR_MIME = "application/c2pa"
-# the extended key usages that the field signs with: email, documents, C2PA, Microsoft documents, time, OCSP
-_EKUS = (
-    "1.3.6.1.5.5.7.3.4",
-    "1.3.6.1.5.5.7.3.36",
-    "1.3.6.1.4.1.62558.2.1",
-    "1.3.6.1.4.1.311.76.59.1.9",
-    "1.3.6.1.5.5.7.3.8",
-    "1.3.6.1.5.5.7.3.9",
-)
+# the extended key usages that the field signs with: claims, time, OCSP
+_EKUS = (*PURPOSES, "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9")
 _BROKEN = frozenset(
     {
         "assertion.dataHash.mismatch",
@@ -121,20 +118,47 @@ def _context_of(process: int, anchors: Anchors) -> Any:
     return _c2pa().Context.from_dict(_settings(anchors))
 
 
-def _signer(identity: Identity) -> Any:
-    return _signer_of(os.getpid(), identity)
+@contextlib.contextmanager
+def _signer(identity: Identity, parent: Parent | None, *, fresh: bool = False) -> Iterator[Any]:
+    """c2pa's signer; what goes wrong in it or with it is raised as ours. ``fresh``: it will be used up."""
+    c2pa = _c2pa()
+    trouble: list[BaseException] = []
+    try:
+        if fresh or not isinstance(identity.signer, KeySigner):
+            yield _new_signer(identity, trouble)
+        else:
+            yield _signer_of(os.getpid(), identity)
+    except c2pa.C2paError as e:
+        if trouble:
+            raise trouble[0] from None
+        raise _refused(e, parent) from e
 
 
 @functools.lru_cache(8)
 def _signer_of(process: int, identity: Identity) -> Any:
-    c2pa = _c2pa()
+    return _new_signer(identity, [])
+
+
+def _new_signer(identity: Identity, trouble: list[BaseException]) -> Any:
+    c2pa, signer = _c2pa(), identity.signer
+
+    def sign(data: bytes) -> bytes:
+        try:
+            return checked(signer, data)
+        except BaseException as e:  # c2pa would swallow it, Ctrl-C too
+            trouble.append(e)
+            return b""
+
     try:
-        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
-        return c2pa.Signer.from_info(info)
+        if isinstance(signer, KeySigner):
+            info = c2pa.C2paSignerInfo(signer.algorithm.encode(), signer.chain, signer.key, None)
+            return c2pa.Signer.from_info(info)
+        algorithm = c2pa.C2paSigningAlg[signer.algorithm.upper()]
+        return c2pa.Signer.from_callback(sign, algorithm, signer.chain.decode("ascii"))
     except c2pa.C2paError as e:
         raise IdentityError(
             f"The identity {identity.name!r} cannot sign ({e}).",
-            "See `label identity show` for its certificate.",
+            "See `label identity check` for its certificate.",
         ) from e
 
 
@@ -227,13 +251,9 @@ def sign(
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the asset or the manifest.
     """
-    c2pa = _c2pa()
     out = io.BytesIO()
-    try:
-        builder = _builder(manifest, parent)
-        builder.sign(_signer(identity), mime, io.BytesIO(data), out)
-    except c2pa.C2paError as e:
-        raise _refused(e, parent) from e
+    with _signer(identity, parent) as signer:
+        _builder(manifest, parent).sign(signer, mime, io.BytesIO(data), out)
     return out.getvalue()
 
 
@@ -245,7 +265,7 @@ def _refused(error: Exception, parent: Parent | None) -> SigningError:
         )
     return SigningError(
         f"the manifest could not be signed ({error}); nothing was written.",
-        "Check the identity: `label identity show`.",
+        "Check the identity: `label identity check`.",
     )
 
 
@@ -297,13 +317,9 @@ def sign_detached(
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest.
     """
-    c2pa = _c2pa()
-    try:
-        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
-        context = c2pa.Context.from_dict(_settings(), signer=c2pa.Signer.from_info(info))
+    with _signer(identity, parent, fresh=True) as signer:
+        context = _c2pa().Context.from_dict(_settings(), signer=signer)
         return _embeddable(_builder(manifest, parent, context), data, exclude)
-    except c2pa.C2paError as e:
-        raise _refused(e, parent) from e
 
 
 def sign_exact(
