@@ -124,7 +124,9 @@ def show(name: str) -> int:
     from labeler.signing import chain, identity, profile
 
     kept = identity.kept(name)
-    state = "waits for its certificate" if kept.chain is None else "local" if kept.local else "issued by others"
+    state = (
+        "waits for its certificate" if kept.chain is None else "local" if kept.local else "issued by others"
+    )
     click.echo(f"{name}: {state}, key {printable(kept.where)}")
     if kept.chain is None:
         click.echo(f"The request to send is {kept.folder / 'request.pem'}.")
@@ -150,7 +152,7 @@ def check(name: str | None, **options: Any) -> int:
     if way is None and options["cert"]:
         found = profile.defects(keyfiles.read_chain(options["cert"]))
         _tell(found)
-        click.echo(f"{len(found) or 'No'} defects found. The key was not checked: none was given.")
+        click.echo(f"Defects found: {len(found)}. The key was not checked: none was given.")
         return 1 if found else 0
     if way:
         chosen = Identity("", signing.signer(options, way))

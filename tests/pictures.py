@@ -58,9 +58,9 @@ def c2pa_reader(data: bytes, mime: str, sidecar: bytes | None = None) -> tuple[s
         return ",".join(sorted(c["code"] for c in results["failure"])), json.loads(reader.json())
 
 
-def encypher(data: bytes, mime: str, sidecar: bytes | None = None) -> dict[str, Any]:
+def encypher(data: bytes, mime: str, sidecar: bytes | None = None, **more: Any) -> dict[str, Any]:
     """The verdict of encypher-c2pa: another code base."""
     import encypher_c2pa
 
     kwargs: dict[str, Any] = {"manifest_store": sidecar} if sidecar else {}
-    return dict(encypher_c2pa.verify(data, mime, telemetry=False, online=False, **kwargs))
+    return dict(encypher_c2pa.verify(data, mime, telemetry=False, online=False, **kwargs, **more))

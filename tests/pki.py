@@ -40,9 +40,13 @@ KINDS: dict[str, Callable[[], Any]] = {
 }
 
 
-@functools.cache
 def key(kind: str = "es256", which: int = 0) -> Any:
     """A key of that kind; the same each time."""
+    return _key(kind, which)
+
+
+@functools.cache
+def _key(kind: str, which: int) -> Any:
     return KINDS["ps256" if kind.startswith("ps") else kind]()
 
 

@@ -12,6 +12,7 @@ need qpdf qpdf
 need pdftotext poppler-utils
 need xmllint libxml2-utils
 need chromium chromium
+need softhsm2-util softhsm2
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   echo "installing$missing"

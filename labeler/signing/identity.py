@@ -176,16 +176,21 @@ def _unreadable(name: str, e: Exception) -> IdentityError:
 
 def _settings(name: str, text: str) -> Mapping[str, Any]:
     try:
-        match settings := json.loads(text):
-            case {"algorithm": str(), "command": [str(), *words], "timeout": int() | float()} if all(
-                isinstance(w, str) for w in words
-            ):
-                return dict(settings)
-            case {"algorithm": str(), "uri": str()} | {"algorithm": str()}:
-                return dict(settings)
+        settings = json.loads(text)
     except (ValueError, RecursionError):
-        pass
-    raise IdentityError(f"The identity {name!r} is damaged ({_SIGNER}).", "Import it again.")
+        settings = None
+    match settings:
+        case {"algorithm": str(), **rest}:
+            match rest:
+                case {"command": [str(), *words], "timeout": int() | float()} if all(
+                    isinstance(w, str) for w in words
+                ):
+                    return dict(settings)
+                case {"uri": str(), **more} if not more:
+                    return dict(settings)
+            if not rest:
+                return dict(settings)
+    raise IdentityError(f"The identity {name!r} is damaged ({_SIGNER}).", "Remove it and import it again.")
 
 
 def load(name: str, password: Ask = passwords.from_environment) -> Identity:
@@ -206,18 +211,19 @@ def load(name: str, password: Ask = passwords.from_environment) -> Identity:
 
 def _unlock(found: Kept, chain: bytes, password: Ask) -> Signer:
     settings = found.settings or {}
+    wanted = algorithm(chain, settings.get("algorithm"))
     match settings:
-        case {"command": command}:
-            return CommandSigner(chain, settings["algorithm"], tuple(command), settings["timeout"])
+        case {"command": command, "timeout": timeout}:
+            return CommandSigner(chain, wanted, tuple(command), timeout)
         case {"uri": uri}:
-            return pkcs11.signer(uri, chain, password, settings["algorithm"])
+            return pkcs11.signer(uri, chain, password, wanted)
     try:
         key = (found.folder / _KEY).read_bytes()
     except OSError as e:
         raise _unreadable(found.name, e) from e
     if b"ENCRYPTED" in key:
         key = keyfiles.private_key(key, password, f"of identity {found.name!r}")
-    return KeySigner(chain, algorithm(chain, settings.get("algorithm")), key)
+    return KeySigner(chain, wanted, key)
 
 
 def from_files(chain: Path, key: Path) -> Identity:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labeler.errors import IdentityError
 from labeler.signing import asn1
 from labeler.signing import chain as chains
 from labeler.signing.keyfiles import GOST, NO_GOST
@@ -62,7 +63,7 @@ def defects(chain: bytes, key: bytes | None = None, now: dt.datetime | None = No
     """All defects of a PEM chain as the signer of a C2PA claim; ``key`` is its unencrypted PEM key, where one is at hand.
 
     Raises:
-        IdentityError: the chain cannot be read.
+        IdentityError: the chain or the key cannot be read.
     """
     now = now or dt.datetime.now(dt.UTC)
     return (*_lasting(chain, key), *_validity(chains.certificates(chain), now))
@@ -136,9 +137,13 @@ def _disordered(place: int) -> Defect:
 
 
 def _public(key: bytes) -> bytes:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    return chains.public_bytes(load_pem_private_key(key, None).public_key())
+    try:
+        return chains.public_bytes(load_pem_private_key(key, None).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+        raise IdentityError("The key cannot be read.", "Give it again, as unencrypted PEM.") from e
 
 
 def _leaf(certificate: x509.Certificate) -> Iterator[Defect]:

@@ -30,13 +30,14 @@ def checked(signer: Signer, data: bytes) -> bytes:
     """
     given = signer.sign(data)
     key: Any = chains.certificates(signer.chain)[0].public_key()
-    for signature in _readings(given):
-        cose = _cose(key, signature)
+    readings = [_cose(key, reading) for reading in _readings(given)]
+    for cose in readings:
         if _holds(key, cose, data, signer.algorithm):
             return cose
+    cose = next((r for r in readings if len(r) == _size(key)), given)
     raise IdentityError(
         f"{titled(signer)} gave a signature that the certificate does not confirm: "
-        f"{_reason(key, signature, data, signer.algorithm)}.",
+        f"{_reason(key, cose, data, signer.algorithm)}.",
         f"It must be {signer.algorithm} by the key of the chain's first certificate.",
     )
 
@@ -61,12 +62,20 @@ def _cose(key: Any, signature: bytes) -> bytes:
     """ECDSA as r and s, both as long as the curve (RFC 9053, 2.1); all else, and what is none, as it is."""
     from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        size = (key.key_size + 7) // 8
+    size = _size(key)
+    if isinstance(key, ec.EllipticCurvePublicKey) and len(signature) != size:
         with contextlib.suppress(ValueError, OverflowError):
-            if len(signature) != 2 * size:
-                return b"".join(x.to_bytes(size) for x in utils.decode_dss_signature(signature))
+            return b"".join(x.to_bytes(size // 2) for x in utils.decode_dss_signature(signature))
     return signature
+
+
+def _size(key: Any) -> int:
+    """Of a signature in COSE's form, in bytes."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return 2 * ((key.key_size + 7) // 8)
+    return key.key_size // 8 if isinstance(key, rsa.RSAPublicKey) else 64
 
 
 def _holds(key: Any, cose: bytes, data: bytes, algorithm: str, padding: Any = None) -> bool:
@@ -89,18 +98,14 @@ def _holds(key: Any, cose: bytes, data: bytes, algorithm: str, padding: Any = No
     return True
 
 
-def _reason(key: Any, signature: bytes, data: bytes, algorithm: str) -> str:
+def _reason(key: Any, cose: bytes, data: bytes, algorithm: str) -> str:
     """Why it does not hold, as far as trying the usual mistakes can tell."""
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-    cose = _cose(key, signature)
     rsa_key = isinstance(key, rsa.RSAPublicKey)
-    size = key.key_size // 8 if rsa_key else 64
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        size = 2 * ((key.key_size + 7) // 8)
-    if len(cose) != size:
-        text = " of text" if signature.isascii() and signature.decode("ascii").strip().isprintable() else ""
-        return f"it has {len(signature)} bytes{text} instead of {size}"
+    if len(cose) != _size(key):
+        text = " of text" if cose.isascii() and cose.decode("ascii").strip().isprintable() else ""
+        return f"it has {len(cose)} bytes{text} instead of {_size(key)}"
     for name in ("256", "384", "512"):
         other, hashed = algorithm[:2] + name, hash_of(name)
         if _holds(key, cose, _digest(data, hashed), other if algorithm != "ed25519" else algorithm):
