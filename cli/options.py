@@ -72,7 +72,7 @@ def configuration() -> dict[str, Any]:
                 f"{path}: {key!r} is no option that can be configured.", f"Known: {', '.join(sorted(known))}."
             )
         items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str | int | float) for item in items) or (
+        if not all(isinstance(item, str | int) for item in items) or (
             isinstance(value, list) and not option.multiple and option.callback is not names
         ):
             raise ConfigError(

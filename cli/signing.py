@@ -49,9 +49,7 @@ def options(command: F) -> F:
             metavar="COMMAND",
             help="Reads the bytes to sign, writes the signature; no shell.",
         ),
-        option(
-            "--signer-timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, metavar="SECONDS"
-        ),
+        option("--signer-timeout", type=click.IntRange(1), default=60, show_default=True, metavar="SECONDS"),
         option(
             "--pkcs11",
             metavar="URI",
