@@ -18,7 +18,7 @@ _COMMANDS = {
     "verify": "Say rule by rule what holds, what fails and what could not be checked.",
     "show": "Tell in plain words everything that a file says about AI.",
     "notice": "Show the catalogue of notices.",
-    "identity": "Make, list and show signing identities.",
+    "identity": "Make, import and check signing identities.",
     "policy": "List and explain the rules.",
     "capabilities": "Show what is written into which kind of file.",
     "completion": "Print the completion script for a shell.",

@@ -119,27 +119,26 @@ def _context_of(process: int, anchors: Anchors) -> Any:
 
 
 @contextlib.contextmanager
-def _signer(identity: Identity, parent: Parent | None, *, fresh: bool = False) -> Iterator[Any]:
-    """c2pa's signer; what goes wrong in it or with it is raised as ours. ``fresh``: it will be used up."""
-    c2pa = _c2pa()
+def _signer(identity: Identity, *, fresh: bool = False) -> Iterator[Any]:
+    """c2pa's signer for one signature; what an own signer raises comes out of here. ``fresh``: it will be used up."""
+    if isinstance(identity.signer, KeySigner) and not fresh:
+        yield _signer_of(os.getpid(), identity)
+        return
     trouble: list[BaseException] = []
     try:
-        if fresh or not isinstance(identity.signer, KeySigner):
-            yield _new_signer(identity, trouble)
-        else:
-            yield _signer_of(os.getpid(), identity)
-    except c2pa.C2paError as e:
+        yield _make_signer(identity, trouble)
+    except _c2pa().C2paError:
         if trouble:
             raise trouble[0] from None
-        raise _refused(e, parent) from e
+        raise
 
 
 @functools.lru_cache(8)
 def _signer_of(process: int, identity: Identity) -> Any:
-    return _new_signer(identity, [])
+    return _make_signer(identity, [])
 
 
-def _new_signer(identity: Identity, trouble: list[BaseException]) -> Any:
+def _make_signer(identity: Identity, trouble: list[BaseException]) -> Any:
     c2pa, signer = _c2pa(), identity.signer
 
     def sign(data: bytes) -> bytes:
@@ -251,9 +250,13 @@ def sign(
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the asset or the manifest.
     """
+    c2pa = _c2pa()
     out = io.BytesIO()
-    with _signer(identity, parent) as signer:
-        _builder(manifest, parent).sign(signer, mime, io.BytesIO(data), out)
+    try:
+        with _signer(identity) as signer:
+            _builder(manifest, parent).sign(signer, mime, io.BytesIO(data), out)
+    except c2pa.C2paError as e:
+        raise _refused(e, parent) from e
     return out.getvalue()
 
 
@@ -317,9 +320,13 @@ def sign_detached(
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest.
     """
-    with _signer(identity, parent, fresh=True) as signer:
-        context = _c2pa().Context.from_dict(_settings(), signer=signer)
-        return _embeddable(_builder(manifest, parent, context), data, exclude)
+    c2pa = _c2pa()
+    try:
+        with _signer(identity, fresh=True) as signer:
+            context = c2pa.Context.from_dict(_settings(), signer=signer)
+            return _embeddable(_builder(manifest, parent, context), data, exclude)
+    except c2pa.C2paError as e:
+        raise _refused(e, parent) from e
 
 
 def sign_exact(
