@@ -122,8 +122,10 @@ def test_p12_of_openssl_and_of_java(tmp_path: Path, tool: Callable[[str], str]) 
     chain, key = pki.write(tmp_path)
     made = tmp_path / "o.p12"
     command = [tool("openssl"), "pkcs12", "-export", "-in", chain, "-inkey", key, "-out", made]
-    subprocess.run([*command, "-passout", "pass:geheim"], check=True)
-    assert keyfiles.from_p12(made, says("geheim")).chain == chain.read_bytes()
+    old = ["-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"]
+    for kind in ([], old):
+        subprocess.run([*command, *kind, "-passout", "pass:geheim"], check=True)
+        assert keyfiles.from_p12(made, says("geheim")).chain == chain.read_bytes()
     private = pki.key().private_bytes(ser.Encoding.DER, ser.PrivateFormat.PKCS8, ser.NoEncryption())
     for pieces in (False, True):
         made.write_bytes(pki.p12("geheim", private, [pki.ca().certificate, pki.leaf()], pieces=pieces))
