@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labeler.words import printable
+
 from . import signing
-from .options import option, printable
+from .options import option
 
 if TYPE_CHECKING:
     from labeler.signing.profile import Defect
