@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ class Kept:
     name: str
     folder: Path
     chain: bytes | None
-    settings: Mapping[str, Any] | None = field(default=None)  # of signer.json
+    settings: Mapping[str, Any] | None = None  # of signer.json
 
     @property
     def local(self) -> bool:
