@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
-from labeler.errors import LimitError
+from labeler.errors import LimitError, UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -108,6 +108,21 @@ class Box:
     y: int
     w: int
     h: int
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom, as Pillow crops."""
+        return self.x, self.y, self.x + self.w, self.y + self.h
+
+    def common(self, other: Box) -> Box | None:
+        """Where they overlap."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        w, h = min(self.x + self.w, other.x + other.w) - x, min(self.y + self.h, other.y + other.h) - y
+        return Box(x, y, w, h) if w > 0 and h > 0 else None
+
+    def within(self, outer: Box) -> Box:
+        """The same rectangle, told from the other's corner."""
+        return Box(self.x - outer.x, self.y - outer.y, self.w, self.h)
 
 
 @dataclass(frozen=True)
@@ -272,6 +287,21 @@ class ExactMedium(Medium, Protocol):
         For stores with the same ``start`` and ``length`` all other bytes are the same: only then can a hash that was
         taken with a placeholder hold. Raises: UnreadableError: malformed.
         """
+
+
+def text_packet(payload: bytes, kind: str) -> bytes:
+    """An XMP packet for a container that takes it as text; ``kind``: "a PNG".
+
+    Raises:
+        UsageError: not UTF-8, or with a zero byte.
+    """
+    try:
+        payload.decode()
+    except UnicodeDecodeError as e:
+        raise UsageError(f"An XMP packet in {kind} must be UTF-8.", "Encode it so.") from e
+    if b"\0" in payload:
+        raise UsageError(f"An XMP packet in {kind} cannot hold a zero byte.", "Remove it.")
+    return payload
 
 
 def whole(src: BinaryIO, limits: Limits) -> bytes:

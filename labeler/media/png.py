@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import exif
-from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, text_packet, whole
 from labeler.media.pixels import check_pixels, swaps
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -170,13 +170,7 @@ def _packed(slot: Slot, payload: bytes) -> bytes:
     """The chunk that carries this payload."""
     match slot:
         case Slot.XMP:
-            try:
-                payload.decode()
-            except UnicodeDecodeError as e:
-                raise UsageError("An XMP packet in a PNG must be UTF-8.", "Encode it so.") from e
-            if b"\0" in payload:
-                raise UsageError("An XMP packet in a PNG cannot hold a zero byte.", "Remove it.")
-            return chunk(b"iTXt", XMP_KEY + b"\0\0\0\0" + payload)
+            return chunk(b"iTXt", XMP_KEY + b"\0\0\0\0" + text_packet(payload, "a PNG"))
         case Slot.EXIF:
             if payload[:4] not in (b"II*\0", b"MM\0*"):
                 raise UsageError(
