@@ -22,6 +22,7 @@ from variants.tiff import (
     ASCII,
     BYTE,
     IFD8,
+    IIM,
     LONG,
     PHOTOMETRIC,
     SHORT,
@@ -411,10 +412,10 @@ def test_what_does_not_fit() -> None:
 def test_fields() -> None:
     assert read(variant("camera")).fields == (
         Field("exif:IFD0", "Software", b"Steppe 1\0"),
-        Field("exif:IFD0", "0x83bb", struct.pack(">I", 0x1C027800)),
-        Field("exif:IFD0", "0x8649", b"8BIM\4\4\0\0\0\0\0\0"),
         Field("exif:Exif", "DateTimeOriginal", b"2026:11-24 10:00:00\0"),
         Field("exif:Exif", "UserComment", b"ASCII\0\0\0a steppe"),
+        Field("iptc:IIM", "2:5", b"title"),  # once, though it stands in two places
+        Field("iptc:IIM", "2:80", b"A"),
     )
     assert read(variant("camera")).size == SIZE[::-1]
     out = Writer(big=True)
@@ -771,6 +772,16 @@ def test_any_directory_at_all(head: bytes, entries: list[tuple[int, int, int, in
             assert e.message
         except AssertionError:
             assert MEDIUM.surface(io.BytesIO(data), LIMITS) is None
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", [BYTE, UNDEFINED, LONG])
+def test_iptc_is_found_in_whatever_order_it_was_written(order: str, kind: int) -> None:
+    # as bytes in their order, or as numbers that were swapped to the file's
+    values: list[Any] = [IIM] if kind != LONG else [struct.unpack(f"{o}4I", IIM) for o in "<>"]
+    for value in values:
+        data = make.tiff(picture("L"), order=order, more={0x83BB: (kind, value)})
+        assert [(f.key, f.value) for f in read(data).fields] == [("2:5", b"title"), ("2:80", b"A")]
 
 
 # ---------------------------------------------------------------- other people's tools

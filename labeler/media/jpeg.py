@@ -11,11 +11,11 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, takewhile
+from itertools import takewhile
 from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
+from labeler.media import exif, photoshop
 from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
@@ -28,7 +28,7 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 _JFIF, _ADOBE, _ICC, _MPF = b"JFIF\0", b"Adobe", b"ICC_PROFILE\0", b"MPF\0"
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-_RESOURCES, _IPTC = b"Photoshop 3.0\0", 0x0404
+_RESOURCES = b"Photoshop 3.0\0"
 _JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
 _MP_ENTRIES = 0xB002
 _BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
@@ -328,32 +328,9 @@ def _boxed(store: bytes, number: bytes) -> list[Segment]:
 
 
 def _iptc(segments: Iterable[Segment], limits: Limits) -> Iterator[Field]:
-    """The data sets of IPTC-IIM, key ``record:number``; a broken block yields what could be read."""
+    """From Photoshop's resources, which may go on in the next segment."""
     parts = [s.payload[len(_RESOURCES) :] for s in segments if s.marker == APP13 and s.has(_RESOURCES)]
-    resources = islice(_resources(b"".join(parts)), limits.max_parts)
-    sets = (_data_sets(block) for number, block in resources if number == _IPTC)
-    return islice(chain.from_iterable(sets), limits.max_parts)
-
-
-def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Photoshop's image resources: signature, number, name padded to even, size, value padded to even."""
-    at = 0
-    while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
-        start = at + 6 + (block[at + 6] + 2 & ~1) + 4
-        size = int.from_bytes(block[start - 4 : start], "big")
-        yield int.from_bytes(block[at + 4 : at + 6], "big"), block[start : start + size]
-        at = start + size + (size & 1)
-
-
-def _data_sets(block: bytes) -> Iterator[Field]:
-    at = 0
-    while block[at : at + 1] == b"\x1c" and at + 5 <= len(block):
-        record, number, size = struct.unpack_from(">BBH", block, at + 1)
-        at += 5
-        if size & 0x8000:  # extended: the size of the size
-            at, size = at + (size & 7), int.from_bytes(block[at : at + (size & 7)], "big")
-        yield Field("iptc:IIM", f"{record}:{number}", block[at : at + size])
-        at += size
+    return photoshop.iptc_fields(b"".join(parts), limits)
 
 
 class _Jpeg:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
+from labeler.media import exif, photoshop
 from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
@@ -237,18 +237,35 @@ def _regions(tiff: Tiff, directory: Directory, room: int) -> tuple[tuple[int, in
 def _fields(tiff: Tiff, limits: Limits) -> Iterator[Field]:
     """The texts of every page and of its Exif directory."""
     room = len(tiff.data)  # texts that do not overlap fit into the file
+    seen = set[Field]()  # most programs write the data sets twice
     for i, page in enumerate(tiff.pages):
         details = tiff.metas.get(tiff.number(page, _EXIF))
         block = _block(tiff.data, page.entries, details.entries if details else (), room)
         room = max(0, room - len(block))
         for field in exif.fields(block, limits):
             yield replace(field, where=field.where.replace("IFD0", f"IFD{i}"))
+        for entry in page.entries:
+            if entry.tag in (_IPTC, _PHOTOSHOP):
+                block = tiff.data[entry.place : entry.place + min(entry.size, room)]
+                room -= len(block)
+                found = photoshop.iptc_fields if entry.tag == _PHOTOSHOP else photoshop.data_sets
+                new = [f for f in found(_as_bytes(block, entry.kind), limits) if f not in seen]
+                seen.update(new)
+                yield from new
+
+
+def _as_bytes(block: bytes, kind: int) -> bytes:
+    """What some wrote as numbers, and so in the wrong order."""
+    if kind != _LONG or block[:1] == b"\x1c" or block[3:4] != b"\x1c":
+        return block
+    count = len(block) // 4
+    return struct.pack(f">{count}I", *struct.unpack_from(f"<{count}I", block))
 
 
 def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: int) -> bytes:
     """The texts of two directories as an EXIF block: a classic TIFF, whatever the file is."""
     tables = [
-        [e for e in entries if (e.kind in _TEXTS and e.tag != _LAYERS) or e.tag == _IPTC]
+        [e for e in entries if e.kind in _TEXTS and e.tag not in (_LAYERS, _IPTC, _PHOTOSHOP)]
         for entries in (first, second)
     ]
     second_at = 8 + 2 + 12 * len(tables[0]) + 12
@@ -260,7 +277,7 @@ def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: i
         for e in entries:
             value = data[e.place : e.place + min(e.size, room)]
             room -= len(value)
-            parts.append(struct.pack("<HHI", e.tag, 7 if e.tag == _IPTC else e.kind, len(value)))
+            parts.append(struct.pack("<HHI", e.tag, e.kind, len(value)))
             if len(value) > 4:
                 parts.append(struct.pack("<I", at))
                 heap.append(value)
