@@ -29,7 +29,7 @@ from labeler.errors import (
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
-from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, Slot, Surface
+from labeler.media.base import ExactMedium, Limits, Medium, Painted, RasterSurface, Slot, Surface
 from labeler.policy import engine
 from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
@@ -436,9 +436,9 @@ class _Work:
             self._say_no_notice()
         with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
             before = None if mode == "none" else beside.submit(self._decoded, self.data)
-            painted, layout, exact = self._draw(mode)
-            drawn = exact is not None
-            same = beside.submit(self._compare, before, painted, layout, exact) if before and drawn else None
+            layout, drawn = self._draw(mode)
+            painted = drawn.data if drawn else self.data
+            same = beside.submit(self._compare, before, drawn, layout) if before and drawn else None
             words = notices.words(self.label, self.medium.info.kind, notices.LANGS)[layout.tier]
             record = {
                 "version": RECORD_VERSION,
@@ -454,8 +454,8 @@ class _Work:
                 record,
                 title=self.title,
                 parent=parent is not None,
-                drawn=drawn,
-                transcoded=exact is False,
+                drawn=drawn is not None,
+                transcoded=drawn is not None and not drawn.exact,
             )
             out, store = self._sign(out, manifest, signer, parent)
             # c2pa reads back what it embeds itself
@@ -485,11 +485,11 @@ class _Work:
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
 
-    def _draw(self, mode: Mode) -> tuple[bytes, Layout, bool | None]:
-        """The content with its notice, and whether drawing changed nothing else; None: it was not drawn just now."""
+    def _draw(self, mode: Mode) -> tuple[Layout, Painted | None]:
+        """The notice, and the content with it; None: it was not drawn just now."""
         standing = self._standing()
         if mode == "none":
-            return self.data, Layout("none"), None
+            return Layout("none"), None
         words = notices.words(self.label, self.medium.info.kind, self.langs)
         surface = self.surface
         if standing and isinstance(surface, RasterSurface):
@@ -501,10 +501,10 @@ class _Work:
             and standing.langs == self.langs
             and self._says(standing)
         ):
-            return self.data, standing, None
+            return standing, None
         painted, layout = surfaces.load(self.medium.info.surface).draw(surface, words, mode, standing)
         self.degradations += painted.degradations
-        return painted.data, layout, painted.exact
+        return layout, painted
 
     def _says(self, standing: Layout) -> bool:
         """Whether the notice that stands there says what the new label would."""
@@ -615,22 +615,23 @@ class _Work:
 
         return raster.decoded(data, self.medium.info.name.upper(), self.limits)
 
-    def _compare(
-        self, source: Future[Image | None], painted: bytes, layout: Layout, exact: bool | None
-    ) -> None:
+    def _compare(self, source: Future[Image | None], painted: Painted, layout: Layout) -> None:
         """With Pillow, a decoder that is not ours."""
         try:
             before = source.result()
         except UnreadableError as e:
             self.remarks.append(f"The pixels outside the notice could not be compared: {e.message}")
             return
-        after = self._decoded(painted)
+        after = self._decoded(painted.data)
         if before is None or after is None:
+            return
+        if painted.disputed:
+            self.remarks.append(f"The pixels outside the notice could not be compared: {painted.disputed}.")
             return
         from labeler.surfaces import raster
 
         worst = raster.worst_change(before, after, layout.box)
-        if worst > (0 if exact else _TOLERANCE):
+        if worst > (0 if painted.exact else _TOLERANCE):
             raise ReadBackError(
                 f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
                 "Please report this with the file's kind and size.",

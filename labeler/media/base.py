@@ -127,11 +127,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Painted:
-    """The whole new file, and what was done the second-best way; ``exact``: no pixel outside the box changed."""
+    """The whole new file, and what was done the second-best way; ``exact``: no pixel outside the box changed.
+
+    ``disputed``: why other decoders may show the source otherwise, so that they cannot tell.
+    """
 
     data: bytes
     degradations: tuple[str, ...] = ()
     exact: bool = True
+    disputed: str = ""
 
 
 @runtime_checkable

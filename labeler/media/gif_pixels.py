@@ -250,9 +250,10 @@ class GifSurface:
 
     def _redrawn(self, plate: Image.Image, spot: Box, shown: Box) -> Painted:
         """Every frame as it is shown, whole, with the plate, and with a colour table of its own."""
+        screen = Box(0, 0, *self.size)
         edits, poor = _Edits(), 0
         plate = plate.point([_step(v, _GREYS) for v in range(256)])  # that leaves more for the picture
-        for frame, canvas in zip(self._frames, self._shown(Box(0, 0, *self.size)), strict=True):
+        for frame, canvas in zip(self._frames, self._shown(screen), strict=True):
             sheet = Image.new("RGBA", (shown.w, shown.h))
             sheet.paste(canvas)
             sheet.paste(plate.convert("RGBA"), (spot.x, spot.y))
@@ -276,7 +277,10 @@ class GifSurface:
                 edits[frame.control] = b"!\xf9\4" + bytes((flags,)) + delay + bytes((_CLEAR, 0))
         what = f"{poor} of them with fewer colours" if poor else "no pixel outside the notice changes"
         note = f"the animation's frames were rewritten as full frames; {what}"
-        return Painted(self._assembled(edits, shown), (note,), exact=not poor)
+        first = self._frames[0]
+        covered = first.clear is not None or first.box.common(screen) == screen
+        disputed = "" if covered else "around its first frame some viewers show a background, others nothing"
+        return Painted(self._assembled(edits, shown), (note,), exact=not poor, disputed=disputed)
 
     def _assembled(self, edits: _Edits, shown: Box) -> bytes:
         """The file with those blocks replaced."""
