@@ -285,12 +285,15 @@ def _refuse(
     )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
-    able = found.medium.info.c2pa != "sidecar" and found.content.embeds
-    if embedded and (detached or beside or not able):
-        raise UsageError(
-            "it carries an embedded manifest; a sidecar beside it would contradict it.",
-            "Leave out --sidecar, or move the sidecar away.",
-        )
+    for contradicts, hint in (
+        (Slot.C2PA not in found.takes, "Export it as PNG or JPEG, and label that."),
+        (beside, "Move the sidecar away."),
+        (detached, "Leave out --sidecar."),
+    ):
+        if embedded and contradicts:
+            raise UsageError(
+                "it carries an embedded manifest; a sidecar beside it would contradict it.", hint
+            )
 
 
 def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | None) -> Iterator[str]:
@@ -351,8 +354,7 @@ class _Work:
         self.label, self.langs, self.limits = label, langs, limits
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        able = self.medium.info.c2pa != "sidecar" and found.content.embeds
-        self.detached = detached or beside is not None or not able
+        self.detached = detached or beside is not None or Slot.C2PA not in found.takes
         self.drawable = True
         self.sealed = ""
         self.degradations: list[str] = []
@@ -409,7 +411,11 @@ class _Work:
             and layout.mode == mode
             and (mode == "none" or layout.langs == self.langs)
             and self.found.status("sidecar" if self.detached else "c2pa") is Status.PRESENT
-            and (self.detached or self.found.status("xmp") is Status.PRESENT)
+            and (
+                self.detached
+                or Slot.XMP not in self.found.takes
+                or self.found.status("xmp") is Status.PRESENT
+            )
             and not defects
         )
 
@@ -434,6 +440,7 @@ class _Work:
 
         if mode == "none":
             self._say_no_notice()
+        self._say_what_is_left_out()
         with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
             before = None if mode == "none" else beside.submit(self._decoded, self.data)
             layout, drawn = self._draw(mode)
@@ -466,7 +473,7 @@ class _Work:
                 same.result()
         marks = (
             *(("notice",) if layout.mode != "none" else ()),
-            *(("xmp",) if Slot.XMP in self.medium.info.slots else ()),
+            *(("xmp",) if Slot.XMP in self.found.takes else ()),
             "sidecar" if self.detached else "c2pa",
         )
         return _Made(
@@ -484,6 +491,12 @@ class _Work:
             )
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
+
+    def _say_what_is_left_out(self) -> None:
+        told = ((Slot.XMP, "no XMP was written"), (Slot.C2PA, "signed in a sidecar"))
+        if missing := [words for slot, words in told if slot not in self.found.takes]:
+            why = self.found.content.why or "this kind of file has no place for it"
+            self.degradations.append(f"{' and '.join(missing)}: {why}")
 
     def _draw(self, mode: Mode) -> tuple[Layout, Painted | None]:
         """The notice, and the content with it; None: it was not drawn just now."""
@@ -516,8 +529,7 @@ class _Work:
         return old == new and standing.legible
 
     def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
-        if Slot.XMP not in self.medium.info.slots:
-            self.degradations.append("no XMP was written: this kind of file gets a sidecar only")
+        if Slot.XMP not in self.found.takes:
             return data
         existing = self.found.content.slots.get(Slot.XMP)
         packet, replaced = xmp.write(existing, self.label, words, record)
@@ -525,6 +537,8 @@ class _Work:
             self.remarks.append(
                 f"XMP values that contradicted the label were replaced: {', '.join(replaced)[:300]}."
             )
+        if self.found.content.remark:
+            self.remarks.append(self.found.content.remark)
         out = io.BytesIO()
         self.medium.splice(io.BytesIO(data), out, {Slot.XMP: packet})
         return out.getvalue()
@@ -541,7 +555,7 @@ class _Work:
                 if isinstance(self.medium, ExactMedium):
                     embed = functools.partial(self.medium.embed, io.BytesIO(data))
                     return c2pa.sign_exact(embed, manifest, signer, parent), None
-                out = c2pa.sign(data, self.medium.info.mime, manifest, signer, parent)
+                out = c2pa.sign(data, self.found.mime, manifest, signer, parent)
                 if out.endswith(tail):
                     return out, None
                 why = "embedding would lose the bytes after the container's end"
@@ -561,7 +575,7 @@ class _Work:
             medium = media.identify(io.BytesIO(original))
             return Parent(original, medium.info.mime, "original")
         if signed or self.label.involvement is Involvement.MODIFIED:
-            return Parent(self.data, self.medium.info.mime, self.title, self.beside)
+            return Parent(self.data, self.found.mime, self.title, self.beside)
         return None
 
     def _read_back(
@@ -597,7 +611,7 @@ class _Work:
             (again.label == self.label, "the label does not read back"),
             (noticed, "the notice does not read back from the pixels"),
             (
-                Slot.XMP not in self.medium.info.slots or again.status("xmp") is Status.PRESENT,
+                Slot.XMP not in self.found.takes or again.status("xmp") is Status.PRESENT,
                 "the XMP is not there",
             ),
         ):

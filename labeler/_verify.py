@@ -63,6 +63,16 @@ class Survey:
         return next((m.status for m in self.marks if m.kind == kind), Status.ABSENT)
 
     @property
+    def takes(self) -> frozenset[Slot]:
+        """The slots that can be written into this file."""
+        return self.medium.info.slots if self.content.takes is None else self.content.takes
+
+    @property
+    def mime(self) -> str:
+        """What the file is."""
+        return self.content.mime or self.medium.info.mime
+
+    @property
     def tampered(self) -> Fact | None:
         """The fact that makes it so."""
         return next((f for f in self.facts if f.code == "c2pa.tampered"), None)
@@ -473,6 +483,7 @@ def _not_checked(found: Survey) -> Iterator[str]:
         yield "the visible notice"
     if any(f.code == "container.trailing" for f in found.facts):
         yield "bytes after the container's end"
+    yield from found.content.unread
     if any(f.code == "c2pa.remote" for f in found.facts):
         yield "a manifest that is stored elsewhere"
 

@@ -5,6 +5,7 @@ missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need exiftool libimage-exiftool-perl
 need jpegtran libjpeg-turbo-progs
+need djxl libjxl-tools
 need pngcheck pngcheck
 need webpinfo webp
 need rsvg-convert librsvg2-bin

@@ -66,8 +66,9 @@ class Stream:
 class Content:
     """A container taken apart, to its end.
 
-    ``mime`` where it is more than the medium's; ``embeds``: an embedded manifest would not break this one;
-    ``sealed``: why a visible change would break somebody's seal on it.
+    ``mime`` where it is more than the medium's. ``takes``: the slots that can be written into this one, where they are
+    not all of the medium's, and ``why`` they are not. ``remark``: what writing into it changes besides. ``unread``: what
+    was passed over, and why. ``sealed``: why a visible change would break somebody's seal on it.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -80,7 +81,10 @@ class Content:
     essence: tuple[Stream, ...] = ()
     trailing: int = 0
     mime: str | None = None
-    embeds: bool = True
+    takes: frozenset[Slot] | None = None
+    why: str = ""
+    remark: str = ""
+    unread: tuple[str, ...] = ()
     sealed: str = ""
 
 

@@ -43,14 +43,15 @@ class Pdf:
         data = whole(src, limits)
         with opened(data) as pdf:
             sealed = _signature(pdf)
+            why = _apart(pdf, data, sealed)
             return Content(
                 fields=tuple(_fields(pdf, limits)),
                 slots=_slots(pdf, limits),
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
-                # with something before the header, validators disagree about where the manifest is
-                embeds=not (pdf.is_encrypted or sealed or header(data)),
                 trailing=len(end(data).tail),
+                takes=frozenset({Slot.XMP}) if why else None,
+                why=why,
                 sealed=sealed,
             )
 
@@ -224,6 +225,19 @@ def _signature(pdf: pikepdf.Pdf) -> str:
             return "it carries a signature that a visible change would break"
         fields += _array(field.get("/Kids"))
     return ""
+
+
+def _apart(pdf: pikepdf.Pdf, data: bytes, sealed: str) -> str:
+    """Why a manifest must stand beside this file, or nothing."""
+    if pdf.is_encrypted:
+        return "it is encrypted"
+    if sealed:
+        return "it carries a signature"
+    return (
+        "validators disagree about places in it, since something stands before its header"
+        if header(data)
+        else ""
+    )
 
 
 def _essence(pdf: pikepdf.Pdf) -> Iterator[Stream]:

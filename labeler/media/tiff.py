@@ -26,6 +26,8 @@ _SUBFILE, _ORIENTATION, _JPEG_OFFSET, _JPEG_COUNT, _XMP = 0xFE, 0x112, 0x201, 0x
 _SUB_IFDS, _EXIF, _GPS, _INTEROP = 0x14A, 0x8769, 0x8825, 0xA005
 _IPTC, _PHOTOSHOP, _XP, _LAYERS = 0x83BB, 0x8649, range(0x9C9B, 0x9CA0), 0x935C
 _DNG, _C2PA = 0xC612, 0xCD41
+RAW = "a camera's raw file is only read"
+_PAGES = "a manifest would be taken for one more page of its several"
 _SENSOR = (32803, 34892)  # photometric interpretations of raw files
 _SLOTS = {Slot.XMP: (_XMP, 1), Slot.C2PA: (_C2PA, 7)}  # tag and type
 _PLACES = (STRIP_OFFSETS, TILE_OFFSETS, _JPEG_OFFSET, _SUB_IFDS, _EXIF, _GPS)
@@ -379,13 +381,15 @@ class _Tiff:
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         tiff = parse(whole(src, limits), limits)
         width, height = tiff.size(tiff.main)
+        why = RAW if tiff.raw else _PAGES if len(tiff.pages) > 1 else ""
         return Content(
             fields=tuple(_fields(tiff, limits)),
             slots=_slots(tiff),
             size=(height, width) if swaps(tiff.orientation(tiff.pages[0])) else (width, height),
             essence=_essence(tiff, limits) if essence else (),
             mime="image/x-adobe-dng" if tiff.pages[0].get(_DNG) else None,
-            embeds=len(tiff.pages) == 1,
+            takes=frozenset({Slot.XMP} if why is _PAGES else ()) if why else None,
+            why=why,
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
