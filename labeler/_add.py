@@ -493,10 +493,10 @@ class _Work:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
 
     def _say_what_is_left_out(self) -> None:
-        told = ((Slot.XMP, "no XMP was written"), (Slot.C2PA, "signed in a sidecar"))
+        told = ((Slot.C2PA, "signed in a sidecar"), (Slot.XMP, "no XMP was written"))
         if missing := [words for slot, words in told if slot not in self.found.takes]:
             why = self.found.content.why or "this kind of file has no place for it"
-            self.degradations.append(f"{' and '.join(missing)}: {why}")
+            self.degradations.append(f"{', and '.join(missing)}: {why}")
 
     def _draw(self, mode: Mode) -> tuple[Layout, Painted | None]:
         """The notice, and the content with it; None: it was not drawn just now."""
@@ -572,8 +572,9 @@ class _Work:
 
         signed = Slot.C2PA in self.found.content.slots or self.beside is not None
         if original is not None and not signed:
-            medium = media.identify(io.BytesIO(original))
-            return Parent(original, medium.info.mime, "original")
+            src = io.BytesIO(original)
+            medium = media.identify(src)
+            return Parent(original, medium.read(src, self.limits).mime or medium.info.mime, "original")
         if signed or self.label.involvement is Involvement.MODIFIED:
             return Parent(self.data, self.found.mime, self.title, self.beside)
         return None

@@ -122,7 +122,8 @@ def test_truncation_is_a_typed_error(module: str, name: str) -> None:
 def test_wrong_format_is_a_typed_error(module: str) -> None:
     medium = load(module)
     for other in MODULES:
-        if module not in (other, "picture"):
+        # a raw file is a TIFF, and kept as it is there, too
+        if module not in (other, "picture") and (module, other) != ("tiff", "raw"):
             for name, data in variants(other).items():
                 with pytest.raises(UnreadableError):
                     medium.read(io.BytesIO(data), LIMITS)

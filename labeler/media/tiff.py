@@ -5,7 +5,7 @@ part 3, 1.1.3 (tag 700); Exif 3.0, 4.6.3 (pointers); DNG 1.7; C2PA technical spe
 
 A TIFF has neither an order nor an end: any byte may be pointed at. So nothing in it moves and nothing is trailing; a new
 packet goes behind all that is there, and the first directory, which names it, behind the packet. Cameras' raw files
-build on TIFF with private pointers: they are read, never written.
+build on TIFF with private pointers: they are read, never written, here or by `labeler.media.raw`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 0x111, 0x117, 0x144, 0x
 _SUBFILE, _ORIENTATION, _JPEG_OFFSET, _JPEG_COUNT, _XMP = 0xFE, 0x112, 0x201, 0x202, 0x2BC
 _SUB_IFDS, _EXIF, _GPS, _INTEROP = 0x14A, 0x8769, 0x8825, 0xA005
 _IPTC, _PHOTOSHOP, _XP, _LAYERS = 0x83BB, 0x8649, range(0x9C9B, 0x9CA0), 0x935C
-_DNG, _C2PA = 0xC612, 0xCD41
+_C2PA = 0xCD41
 RAW = "a camera's raw file is only read"
 _PAGES = "a manifest would be taken for one more page of its several"
-_SENSOR = (32803, 34892)  # photometric interpretations of raw files
+SENSOR = (32803, 34892)  # photometric interpretations of raw files
+RAW_TAGS = (0x9216, 0xC612)  # TIFF/EP's version and DNG's
 _SLOTS = {Slot.XMP: (_XMP, 1), Slot.C2PA: (_C2PA, 7)}  # tag and type
 _PLACES = (STRIP_OFFSETS, TILE_OFFSETS, _JPEG_OFFSET, _SUB_IFDS, _EXIF, _GPS)
 _METADATA = (*_PLACES, _XMP, _IPTC, _PHOTOSHOP, *_XP, _C2PA)
@@ -134,8 +135,15 @@ class Tiff(NamedTuple):
     @property
     def raw(self) -> bool:
         """Whether a camera's sensor data are in it."""
-        sensor = (self.number(d, PHOTOMETRIC) in _SENSOR for d in (*self.pages, *self.subs))
-        return self.data[8:11] == b"CR\2" or self.pages[0].get(_DNG) is not None or any(sensor)
+        sensor = (self.number(d, PHOTOMETRIC) in SENSOR for d in (*self.pages, *self.subs))
+        marked = any(self.pages[0].get(tag) for tag in RAW_TAGS)
+        return self.data[8:11] == b"CR\2" or marked or any(sensor)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as displayed, px."""
+        width, height = self.size(self.main)
+        return (height, width) if swaps(self.orientation(self.pages[0])) else (width, height)
 
     @property
     def main(self) -> Directory:
@@ -236,7 +244,7 @@ def _regions(tiff: Tiff, directory: Directory, room: int) -> tuple[tuple[int, in
     return tuple(found)
 
 
-def _fields(tiff: Tiff, limits: Limits) -> Iterator[Field]:
+def fields(tiff: Tiff, limits: Limits) -> Iterator[Field]:
     """The texts of every page and of its Exif directory."""
     room = len(tiff.data)  # texts that do not overlap fit into the file
     seen = set[Field]()  # most programs write the data sets twice
@@ -289,7 +297,7 @@ def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: i
     return b"".join((*parts, *heap))
 
 
-def _slots(tiff: Tiff) -> dict[Slot, bytes]:
+def slots(tiff: Tiff) -> dict[Slot, bytes]:
     """c2pa gives the manifest of many pages a directory of its own."""
     found = {Slot.XMP: tiff.pages[0].get(_XMP)}
     found[Slot.C2PA] = next((e for page in tiff.pages if (e := page.get(_C2PA))), None)
@@ -380,14 +388,12 @@ class _Tiff:
 
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         tiff = parse(whole(src, limits), limits)
-        width, height = tiff.size(tiff.main)
         why = RAW if tiff.raw else _PAGES if len(tiff.pages) > 1 else ""
         return Content(
-            fields=tuple(_fields(tiff, limits)),
-            slots=_slots(tiff),
-            size=(height, width) if swaps(tiff.orientation(tiff.pages[0])) else (width, height),
+            fields=tuple(fields(tiff, limits)),
+            slots=slots(tiff),
+            size=tiff.shown,
             essence=_essence(tiff, limits) if essence else (),
-            mime="image/x-adobe-dng" if tiff.pages[0].get(_DNG) else None,
             takes=frozenset({Slot.XMP} if why is _PAGES else ()) if why else None,
             why=why,
         )
