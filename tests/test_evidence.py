@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from pictures import encode, photo
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from variants.jpeg import samsung
 
 from labeler import evidence, media
 from labeler.errors import UnreadableError
@@ -136,7 +137,7 @@ def picture(fields: Fields) -> bytes:
     if fields[0][0] == "picture:info":
         small.save(out, "GIF", comment=fields[0][2].encode())
         return out.getvalue()
-    exif, sets, packet = Image.Exif(), b"", ""
+    exif, sets, packet, trailer = Image.Exif(), b"", "", b""
     tags = {"Make": 0x10F, "Model": 0x110, "ImageDescription": 0x10E, "Software": 0x131, "Artist": 0x13B}
     options: dict[str, Any] = {}
     for where, key, value in fields:
@@ -147,6 +148,8 @@ def picture(fields: Fields) -> bytes:
             sets += b"\x1c" + struct.pack(">BBH", record, number, len(value.encode())) + value.encode()
         elif where == "xmp":
             packet += f"<{key}>{value.replace('&', '&amp;')}</{key}>"
+        elif where == "samsung:trailer":
+            trailer = samsung((0x0BF1, key.encode(), value.encode()))
         elif key == "UserComment":
             exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + value.encode("utf-16-be")
         else:
@@ -168,7 +171,7 @@ def picture(fields: Fields) -> bytes:
         into = io.BytesIO()
         media.load("jpeg").splice(io.BytesIO(jpeg), into, {Slot.XMP: whole.encode()})
         jpeg = into.getvalue()
-    return jpeg
+    return jpeg + trailer
 
 
 def test_no_generator_is_named_in_code() -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps, ImageSequence, ImageStat
 
-from labeler.errors import LabelError, UnreadableError
+from labeler.errors import LabelError, NoticeError, UnreadableError
 from labeler.media import (
     MODULES,
     Box,
@@ -199,7 +199,11 @@ def test_painting_changes_only_the_box(module: str, name: str, band: bool) -> No
     )
     plate = Image.new("RGB", (box.w, box.h))
     plate.paste("white", (box.w // 4, box.h // 4, box.w // 2, box.h // 2))
-    painted = surface.paint(plate, box, band=band)
+    try:
+        painted = surface.paint(plate, box, band=band)
+    except NoticeError as e:
+        assert band and e.hint == "Use --notice plate."  # a picture whose place in the file another one knows
+        return
     after = medium.read(io.BytesIO(painted.data), LIMITS)
     assert after.slots.get(Slot.XMP) == before.slots.get(Slot.XMP) and after.trailing == before.trailing
     assert after.size == ((width, box.y + box.h) if band else (width, height))

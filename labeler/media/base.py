@@ -68,7 +68,8 @@ class Content:
 
     ``mime`` where it is more than the medium's. ``takes``: the slots that can be written into this one, where they are
     not all of the medium's, and ``why`` they are not. ``remark``: what writing into it changes besides. ``unread``: what
-    was passed over, and why. ``sealed``: why a visible change would break somebody's seal on it.
+    was passed over, and why. ``measured``: its own length stands in it, so that a manifest must be in it when it is signed.
+    ``sealed``: why a visible change would break somebody's seal on it.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -85,6 +86,7 @@ class Content:
     why: str = ""
     remark: str = ""
     unread: tuple[str, ...] = ()
+    measured: bool = False
     sealed: str = ""
 
 

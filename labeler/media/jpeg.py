@@ -1,7 +1,8 @@
 """JPEG: segments up to the end marker, and what stands in them.
 
 ITU-T T.81 annex B (markers, DNL); JFIF 1.02; Exif 3.0 section 4.7; XMP specification part 3, section 1.1.3;
-ISO/IEC 19566-5 annex D and C2PA 2.2 section A.3.1 (JUMBF in APP11); CIPA DC-007 (multi-picture index);
+ISO/IEC 19566-5 annex D and C2PA 2.2 section A.3.1 (JUMBF in APP11); CIPA DC-007 (multi-picture index); Ultra HDR 1.1 and
+ISO 21496-1 (gain maps);
 IPTC-IIM 4.2 in Photoshop's image resources (APP13).
 """
 
@@ -15,7 +16,7 @@ from itertools import takewhile
 from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif, photoshop
+from labeler.media import exif, photoshop, samsung
 from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
@@ -31,6 +32,11 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _RESOURCES = b"Photoshop 3.0\0"
 _JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
 _MP_ENTRIES = 0xB002
+_GAIN = (
+    b"urn:iso:std:iso:ts:21496:-1",
+    b"ns.adobe.com/hdr-gain-map/1.0/",
+    b"apple:photo:2020:aux:hdrgainmap",
+)
 _BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
 
 
@@ -120,6 +126,40 @@ class Parsed:
     frame: Frame
     tail: memoryview
     trailing: int
+
+    @property
+    def told(self) -> bool:
+        """Whether the index of further pictures says right where this one ends."""
+        length = 2 + _length(self.segments) + len(self.tail) - self.trailing
+        return next((size == length for _, size, _ in self._index()), True)
+
+    @property
+    def further(self) -> list[memoryview]:
+        """The pictures behind this one, found as its index says.
+
+        Raises:
+            LimitError: together they are larger than the file.
+        """
+        front = 2 + _length(takewhile(lambda s: not s.indexes, self.segments))
+        head = next((s.head + len(_MPF) for s in self.segments if s.indexes), 0)
+        start = front + head - (2 + _length(self.segments))  # from the tail on
+        found = [
+            self.tail[max(0, start + offset) : max(0, start + offset + size)]
+            for _, size, offset in self._index()
+            if offset
+        ]
+        if sum(map(len, found)) > len(self.tail):
+            raise LimitError("The JPEG's further pictures overlap.", "Open and export it again.")
+        return found
+
+    @property
+    def gain_map(self) -> bool:
+        """Whether one of them tells how bright this one is on an HDR screen."""
+        heads = (s.tile for s in self.heads if s.xmp or (s.marker == APP2 and s.has(_GAIN[0])))
+        return any(sign in bytes(head[:0x10000]) for head in (*heads, *self.further) for sign in _GAIN)
+
+    def _index(self) -> Iterator[tuple[int, int, int]]:
+        return _indexed(next((s.payload[len(_MPF) :] for s in self.segments if s.indexes), b""))
 
     @property
     def exif(self) -> bytes | None:
@@ -238,17 +278,23 @@ def _reindexed(index: Segment, behind: int, grown: int, moved: int) -> Segment:
     """The first picture has ``grown``; what stands ``behind`` bytes after the index, or further, has ``moved``."""
     block = index.payload[len(_MPF) :]
     out, order = bytearray(block), "<II" if block[:1] == b"I" else ">II"
+    for i, (at, size, offset) in enumerate(_indexed(block)):
+        size, offset = size + grown * (i == 0), offset + moved * (offset >= behind)
+        if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
+            struct.pack_into(order, out, at, size, offset)
+    tile = bytes(index.tile[: index.head + len(_MPF)]) + out
+    return Segment(index.marker, memoryview(tile), index.head)
+
+
+def _indexed(block: bytes) -> Iterator[tuple[int, int, int]]:
+    """Of each picture where size and offset stand in the index, and these; the first has no offset."""
+    order = "<II" if block[:1] == b"I" else ">II"
     for tag, _, count, place in exif.entries(block, 4):
         if tag == _MP_ENTRIES:
             first = exif.pointer(block, place)
-            for at in range(first, min(first + count, len(block)) - 15, 16):
-                size, offset = struct.unpack_from(order, block, at + 4)
-                size, offset = size + grown * (at == first), offset + moved * (offset >= behind)
-                if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
-                    struct.pack_into(order, out, at + 4, size, offset)
-            break
-    tile = bytes(index.tile[: index.head + len(_MPF)]) + out
-    return Segment(index.marker, memoryview(tile), index.head)
+            for at in range(first + 4, min(first + count, len(block)) - 11, 16):
+                yield at, *struct.unpack_from(order, block, at)
+            return
 
 
 def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
@@ -339,7 +385,7 @@ class _Jpeg:
     info = MediumInfo(
         name="JPEG",
         mime="image/jpeg",
-        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
         slots=frozenset((Slot.XMP, Slot.EXIF, Slot.C2PA)),
         surface="raster",
         c2pa="native",
@@ -356,11 +402,17 @@ class _Jpeg:
         slots = {Slot.XMP: packet, Slot.EXIF: block, Slot.C2PA: _unboxed(store) if store else None}
         comments = (Field("jpeg:COM", "Comment", s.payload) for s in segments if s.marker == COM)
         return Content(
-            fields=(*comments, *exif.fields(block or b"", limits), *_iptc(segments, limits)),
+            fields=(
+                *comments,
+                *exif.fields(block or b"", limits),
+                *_iptc(segments, limits),
+                *samsung.fields(parsed.tail, limits),
+            ),
             slots={slot: payload for slot, payload in slots.items() if payload is not None},
             size=parsed.size,
-            essence=(_essence(segments),) if essence else (),
+            essence=_essence(parsed) if essence else (),
             trailing=parsed.trailing,
+            measured=any(s.indexes for s in segments),
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
@@ -389,8 +441,11 @@ class _Jpeg:
         return JpegSurface(parse(whole(src, limits), limits), limits)
 
 
-def _essence(segments: Iterable[Segment]) -> Stream:
-    return Stream("image", tuple(part.bare for part in segments if part.essential))
+def _essence(parsed: Parsed) -> tuple[Stream, ...]:
+    """The picture; and those behind it, so that it is told when they are not found any more."""
+    image = Stream("image", tuple(part.bare for part in parsed.segments if part.essential))
+    further = (Stream("further picture", (picture,)) for picture in parsed.further)
+    return image, Stream("end told", (bytes([parsed.told]),)), *further
 
 
 MEDIUM = _Jpeg()

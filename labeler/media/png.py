@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
+from labeler.media import exif, samsung
 from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, text_packet, whole
 from labeler.media.pixels import check_pixels, swaps
 
@@ -215,6 +215,7 @@ class _Png:
         animation = next((c.body(data) for c in chunks if c.kind == b"acTL"), b"")
         check_pixels((head.width, head.height), max(1, int.from_bytes(animation[:4], "big")), limits)
         turned = swaps(exif.orientation(block))
+        fields += samsung.fields(memoryview(data)[chunks[-1].stop :], limits)
         return Content(
             fields=tuple(fields),
             slots=slots,
