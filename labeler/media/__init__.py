@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 HEAD = 4096
-MODULES = ("png", "jpeg", "webp", "svg", "gif", "raw", "tiff", "jxl", "pdf", "picture")
+MODULES = ("png", "jpeg", "webp", "svg", "gif", "raw", "tiff", "jxl", "jp2", "psd", "pdf", "picture")
 
 
 @functools.cache

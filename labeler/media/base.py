@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -297,6 +298,26 @@ class ExactMedium(Medium, Protocol):
         For stores with the same ``start`` and ``length`` all other bytes are the same: only then can a hash that was
         taken with a placeholder hold. Raises: UnreadableError: malformed.
         """
+
+
+class ReadOnly:
+    """What media have in common that nothing is written into: a label stands beside their files."""
+
+    info: MediumInfo
+
+    def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
+        """Copies. Raises UsageError: something is to be put."""
+        if puts:
+            raise UsageError(
+                f"Nothing is written into files of this kind ({self.info.name}).", "Use a sidecar."
+            )
+        at = src.tell()
+        shutil.copyfileobj(src, dst)
+        src.seek(at)
+
+    def surface(self, src: BinaryIO, limits: Limits) -> None:
+        """Nothing is drawn on them."""
+        return None
 
 
 def text_packet(payload: bytes, kind: str) -> bytes:

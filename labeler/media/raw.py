@@ -8,15 +8,14 @@ learnt from exiftool's documentation. C2PA technical specification, appendix A: 
 from __future__ import annotations
 
 import io
-import shutil
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from labeler.errors import UnreadableError, UsageError
+from labeler.errors import UnreadableError
 from labeler.media import boxes, exif, jpeg, tiff
-from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, whole
+from labeler.media.base import Content, Field, Limits, MediumInfo, ReadOnly, Slot, Stream, whole
 from labeler.media.pixels import check_pixels, swaps
 
 _TIFF = (b"II*\0", b"MM\0*")
@@ -31,7 +30,7 @@ _C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _CANON_BOX = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 
 
-class _Raw:
+class _Raw(ReadOnly):
     info = MediumInfo(
         name="camera raw",
         mime="application/octet-stream",
@@ -77,16 +76,6 @@ class _Raw:
             check_pixels(content.size, 1, limits)
         coded = (Stream("file", (data,)),) if essence else ()
         return replace(content, essence=coded, why=tiff.RAW)
-
-    def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
-        if puts:
-            raise UsageError("A camera's raw file is only read.", "A sidecar is used.")
-        at = src.tell()
-        shutil.copyfileobj(src, dst)
-        src.seek(at)
-
-    def surface(self, src: BinaryIO, limits: Limits) -> None:
-        return None
 
 
 def _read(data: bytes, limits: Limits) -> Content:
