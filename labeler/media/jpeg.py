@@ -389,7 +389,8 @@ class _Jpeg:
         slots=frozenset((Slot.XMP, Slot.EXIF, Slot.C2PA)),
         surface="raster",
         c2pa="native",
-        loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables",
+        loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables; "
+        "further pictures in the file and gain maps stay as they are",
     )
 
     def accept(self, head: bytes, name: str | None) -> int:

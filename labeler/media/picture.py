@@ -41,7 +41,7 @@ KINDS = (
     _kind("PPM", rb"P[1-6]\s+[#\d]", "image/x-portable-anymap", ".ppm", ".pgm", ".pbm", ".pnm"),
     _kind("PCX", rb"\x0a[\0\x02\x03\x05]\x01[\x01\x02\x04\x08]", "image/x-pcx", ".pcx"),
     _kind("DDS", rb"DDS \x7c\0\0\0", "image/vnd.ms-dds", ".dds"),
-    _kind("SGI", rb"\x01\xda[\0\x01][\x01\x02]", "image/sgi", ".sgi", ".rgb", ".bw"),
+    _kind("SGI", rb"\x01\xda[\0\x01][\x01\x02]", "image/sgi", ".sgi"),
     _kind("QOI", rb"qoif", "image/qoi", ".qoi"),
     _TGA,
 )
