@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import io
 import os
@@ -61,6 +62,7 @@ def main(args: list[str] | None = None) -> None:
     """Entry point: every deliberate error becomes one line on stderr and an exit code."""
     from labeler.errors import LabelError
 
+    _mute_decoders()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # names and values from outside need not fit the terminal's encoding
@@ -92,6 +94,22 @@ def main(args: list[str] | None = None) -> None:
         code = 3
         _drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _mute_decoders() -> None:
+    """libtiff and its like write to descriptor 2, past Python. From here on only our own messages go where it led."""
+    encoding = sys.stderr.encoding if sys.stderr else ""
+    if not encoding or sys.stderr is not sys.__stderr__:
+        return  # somebody has other plans with it
+    try:
+        ours = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+    except OSError:
+        return  # it is closed
+    sys.stderr = io.TextIOWrapper(os.fdopen(ours, "wb", closefd=False), encoding, line_buffering=True)
+    faulthandler.enable(sys.stderr)  # a crash is no noise
 
 
 def _drop_output() -> None:

@@ -350,3 +350,14 @@ def test_configuration_of_the_wrong_type(text: str, folder: Path) -> None:
     assert done.returncode == 2 and b"c.toml" in done.stderr
     assert run("completion", "bash", cwd=folder, LABEL_CONFIG=str(folder / "c.toml")).returncode == 0
     assert run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "none.toml")).returncode == 2
+
+
+def test_decoders_do_not_speak_to_the_user(tmp_path: Path) -> None:
+    from variants.tiff import picture, tiff
+
+    data = bytearray(tiff(picture("RGB", (640, 480)), rows=480, compression=8))
+    data[2000:2100] = bytes(100)  # libtiff would complain of it
+    (tmp_path / "a.tif").write_bytes(data)
+    told = run("add", "a.tif", *SYSTEM, "-o", "b.tif", cwd=tmp_path)
+    assert told.returncode == 3 and told.stderr.startswith(b"label: a.tif: The picture's pixels cannot be")
+    assert len(told.stderr.splitlines()) == 1
