@@ -31,7 +31,7 @@ Depth = Literal["fast", "default"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
-_C2PA_READS = frozenset({"image/gif", "image/tiff", "image/avif"})
+_C2PA_READS = frozenset({"image/avif"})
 _CLEAN = ("c2pa", "sidecar", "xmp", "notice")  # every report tells of these, absent or not
 
 

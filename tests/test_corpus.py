@@ -10,7 +10,8 @@ from pictures import MIMES, encypher, label
 
 import labeler
 
-SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".svg": "svg"}
+SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".svg": "svg", ".gif": "gif"}
+SUFFIXES |= {".tif": "tiff", ".tiff": "tiff", ".dng": "raw", ".cr2": "raw", ".nef": "raw"}
 
 
 def rows(corpus: Path) -> list[dict[str, str]]:
@@ -71,7 +72,7 @@ def test_real_files_are_labelled_and_accepted(corpus: Path) -> None:
         except labeler.LabelError as e:
             refused.append((row["path"], e.code))
             continue
-        report = labeler.verify(receipt.data)
+        report = labeler.verify(receipt.data, sidecar=receipt.sidecar_data)
         assert report.verdict in ("labelled", "incomplete"), row["path"]
         assert report.verdict == "labelled" or receipt.notice.mode == "none"
         if path.read_bytes()[:4] in (b"\x89PNG", b"RIFF") or path.read_bytes()[:3] == b"\xff\xd8\xff":
