@@ -496,6 +496,7 @@ def test_a_label_leaves_every_further_picture_where_others_find_it(
         items = [v for k, v in said.items() if k.endswith("DirectoryItemLength")]
         assert items == [len(further[0])] and b"hdrgm:GainMapMax" in second.stdout
     assert labeler.add(twice, None, label(system="Other 2")).unchanged
+    assert "further pictures in the file" in labeler.verify(twice).not_checked
     assert any(("gain map" if "ultra" in name else "further picture") in d for d in receipt.degradations)
 
 

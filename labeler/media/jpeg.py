@@ -131,7 +131,7 @@ class Parsed:
     def told(self) -> bool:
         """Whether the index of further pictures says right where this one ends."""
         length = 2 + _length(self.segments) + len(self.tail) - self.trailing
-        return next((size == length for _, size, _ in self._index()), True)
+        return next((size == length for _, size, _ in self.index), True)
 
     @property
     def further(self) -> list[memoryview]:
@@ -145,7 +145,7 @@ class Parsed:
         start = front + head - (2 + _length(self.segments))  # from the tail on
         found = [
             self.tail[max(0, start + offset) : max(0, start + offset + size)]
-            for _, size, offset in self._index()
+            for _, size, offset in self.index
             if offset
         ]
         if sum(map(len, found)) > len(self.tail):
@@ -158,7 +158,9 @@ class Parsed:
         heads = (s.tile for s in self.heads if s.xmp or (s.marker == APP2 and s.has(_GAIN[0])))
         return any(sign in bytes(head[:0x10000]) for head in (*heads, *self.further) for sign in _GAIN)
 
-    def _index(self) -> Iterator[tuple[int, int, int]]:
+    @property
+    def index(self) -> Iterator[tuple[int, int, int]]:
+        """See `_indexed`."""
         return _indexed(next((s.payload[len(_MPF) :] for s in self.segments if s.indexes), b""))
 
     @property
@@ -414,6 +416,7 @@ class _Jpeg:
             essence=_essence(parsed) if essence else (),
             trailing=parsed.trailing,
             measured=any(s.indexes for s in segments),
+            unread=("further pictures in the file",) * any(offset for *_, offset in parsed.index),
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
@@ -425,7 +428,7 @@ class _Jpeg:
         at_scan = end == behind and any(
             s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in old
         )
-        if not at_scan or any(s.indexes for s in old):  # broken, or the scans count
+        if not at_scan:  # broken, or the scans count
             parsed = parse(data, limits)
             old, end = list(parsed.segments), len(data) - len(parsed.tail)
         else:
