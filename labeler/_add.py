@@ -495,7 +495,7 @@ class _Work:
     def _say_what_is_left_out(self) -> None:
         told = ((Slot.C2PA, "signed in a sidecar"), (Slot.XMP, "no XMP was written"))
         if missing := [words for slot, words in told if slot not in self.found.takes]:
-            why = self.found.content.why or "this kind of file has no place for it"
+            why = self.found.content.why or "nothing is written into files of this kind"
             self.degradations.append(f"{', and '.join(missing)}: {why}")
 
     def _draw(self, mode: Mode) -> tuple[Layout, Painted | None]:

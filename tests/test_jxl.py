@@ -98,6 +98,12 @@ def test_small_sizes_and_ratios(across: int, down: int, ratio: int) -> None:
     assert read(head).size == (wide[ratio], down * 8)
 
 
+def test_a_cut_that_cannot_be_noticed_is_not_said_to_be_none() -> None:
+    for cut in (lossy(), lossy()[:-40]):
+        assert any("whole" in what for what in labeler.verify(cut).not_checked)
+    assert not any("whole" in what for what in labeler.verify(variant("container")).not_checked)
+
+
 def test_the_name_or_the_container_tells() -> None:
     for name in ALL:
         assert identify(io.BytesIO(variant(name)), "a.jxl") is MEDIUM

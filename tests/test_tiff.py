@@ -784,6 +784,21 @@ def test_iptc_is_found_in_whatever_order_it_was_written(order: str, kind: int) -
         assert [(f.key, f.value) for f in read(data).fields] == [("2:5", b"title"), ("2:80", b"A")]
 
 
+def test_what_helps_is_said_where_a_sidecar_would_contradict(tmp_path: Path) -> None:
+    manifest = c2pa.definition(label(), {}, title="x", parent=False, drawn=False)
+    one, many = (
+        c2pa.sign(variant(name), "image/tiff", manifest, identity.ensure("default"), None)
+        for name in ("lzw", "pages")
+    )
+    for data, options, hint in (
+        (many, {}, "Export it as PNG or JPEG, and label that."),
+        (one, {"sidecar": True}, "Leave out --sidecar."),
+    ):
+        with pytest.raises(UsageError, match="contradict") as caught:
+            labeler.add(data, None, label(), **options)
+        assert caught.value.hint == hint
+
+
 # ---------------------------------------------------------------- other people's tools
 
 

@@ -221,7 +221,10 @@ class _JpegXl:
             takes=self.info.slots - fixed if fixed else None,
             why=(_RESTORED if restores else _NO_BROTLI) if fixed else "",
             remark=_WRAPPED if jxl.bare else "",
-            unread=tuple(f"{slot.upper()}: {_NO_BROTLI}" for slot in unread),
+            unread=(
+                *(f"{slot.upper()}: {_NO_BROTLI}" for slot in unread),
+                *["whether the codestream is whole: a bare one tells no end"] * jxl.bare,
+            ),
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
