@@ -17,7 +17,8 @@ from labeler.media.pixels import check_pixels, swaps
 
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _BARE = b"\xff\x4f\xff\x51"
-_SOT, _EOC, _COM, _SIZ = 0xFF90, 0xFFD9, 0xFF64, 0xFF51
+_SIZ, _COM, _SOT, _EOC = 0xFF51, 0xFF64, 0xFF90, 0xFFD9
+_END = b"\xff\xd9"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -54,18 +55,17 @@ def _codestream(data: bytes, at: int, end: int, limits: Limits) -> _Codestream:
         body, after = at + 4, at + 2 + length
         if length < 2 or after > end or marker < 0xFF00:
             raise _damaged(f"its codestream is broken or cut off at byte {at}")
-        match marker:
-            case 0xFF51 if length >= 38:
-                right, below, left, top = struct.unpack_from(">4I", data, body + 2)
-                size = right - left, below - top
-            case 0xFF64 if length > 4:
-                comments.append(data[body + 2 : after])
-            case 0xFF90 if length == 10:
-                (part,) = struct.unpack_from(">I", data, body + 2)
-                # the last may reach to the end without saying how long it is
-                after = at + part if part else max(after, data.rfind(b"\xff\xd9", at, end))
-                if after > end or after < body + 8:
-                    raise _damaged("one of its tiles is cut off")
+        if marker == _SIZ and length >= 38:
+            right, below, left, top = struct.unpack_from(">4I", data, body + 2)
+            size = right - left, below - top
+        elif marker == _COM and length > 4:
+            comments.append(data[body + 2 : after])
+        elif marker == _SOT and length == 10:
+            (part,) = struct.unpack_from(">I", data, body + 2)
+            # the last may reach to the end without saying how long it is
+            after = at + part if part else max(after, data.rfind(_END, at, end))
+            if after > end or after < body + 8:
+                raise _damaged("one of its tiles is cut off")
         at = after
     raise LimitError("The JPEG 2000 file has more parts than the limit allows.", "Raise the limit.")
 

@@ -22,8 +22,7 @@ _TIFF = (b"II*\0", b"MM\0*")
 _ORF = {b"IIRO": b"II*\0", b"IIRS": b"II*\0", b"MMOR": b"MM\0*"}
 _RW2, _RAF = b"IIU\0", b"FUJIFILMCCD-RAW "
 _CR3 = b"ftypcrx "
-_SUB_IFDS, _MAKE, _PHOTOMETRIC = 0x14A, 0x10F, 0x106
-_MIMES = {"DNG": "image/x-adobe-dng", "CR2": "image/x-canon-cr2"}
+_SUB_IFDS = 0x14A
 _MAKERS = {b"NIKON": "image/x-nikon-nef", b"SONY": "image/x-sony-arw", b"PENTAX": "image/x-pentax-pef"}
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -61,9 +60,9 @@ class _Raw(ReadOnly):
             return 100
         if head[:4] not in _TIFF:
             return 0
-        order = "little" if head[:1] == b"I" else "big"
         first = {tag: head[place : place + 2] for tag, _, _, place in exif.entries(head, 4)}
-        sensor = int.from_bytes(first.get(_PHOTOMETRIC, b""), order) in tiff.SENSOR  # type: ignore[arg-type]
+        meaning = int.from_bytes(first.get(tiff.PHOTOMETRIC, b""), "little" if head[:1] == b"I" else "big")
+        sensor = meaning in tiff.SENSOR
         if sensor or head[8:11] == b"CR\2" or any(tag in first for tag in tiff.RAW_TAGS):
             return 100
         called = (name or "").lower().endswith(self.info.suffixes)
@@ -102,9 +101,9 @@ def _from_tiff(data: bytes, limits: Limits, *, raw: bool = False) -> Content:
     maker = next((f.value for f in fields if f.key == "Make"), b"")
     mime = next((mime for name, mime in _MAKERS.items() if maker.startswith(name)), "image/tiff")
     if parsed.pages[0].get(tiff.RAW_TAGS[1]):
-        mime = _MIMES["DNG"]
+        mime = "image/x-adobe-dng"
     elif data[8:11] == b"CR\2":
-        mime = _MIMES["CR2"]
+        mime = "image/x-canon-cr2"
     return Content(fields, tiff.slots(parsed), parsed.shown, mime=mime)
 
 
