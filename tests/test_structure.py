@@ -99,6 +99,23 @@ def test_start_up_loads_nothing_heavy(command: list[str]) -> None:
     assert not heavy & set(json.loads(run.stdout.splitlines()[-1]))
 
 
+def test_what_media_pass_over_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from variants import jpeg, jxl, raw
+
+    from labeler.media import Limits, identify
+
+    words = json.loads((ROOT / "schemas" / "words.json").read_text("utf-8"))
+    foreign = raw.cr3(raw.box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481")))
+    files = jpeg.VARIANTS["multi"](), jxl.VARIANTS["compressed"](), jxl.lossy(), foreign
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    for data in files:
+        src = io.BytesIO(data)
+        unread = identify(src).read(src, Limits()).unread
+        assert unread and all(f"not-checked.{what}" in words for what in unread)
+
+
 def test_the_words_of_the_interface_are_complete() -> None:
     words = json.loads((ROOT / "schemas" / "words.json").read_text("utf-8"))
     assert all(set(w) == {"kk", "ru", "en"} and all(w.values()) for w in words.values())

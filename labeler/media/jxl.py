@@ -222,7 +222,7 @@ class _JpegXl:
             why=(_RESTORED if restores else _NO_BROTLI) if fixed else "",
             remark=_WRAPPED if jxl.bare else "",
             unread=(
-                *(f"{slot.upper()}: {_NO_BROTLI}" for slot in unread),
+                *(f"compressed {slot.upper()}: the package brotli is missing" for slot in unread),
                 *["whether the codestream is whole: a bare one tells no end"] * jxl.bare,
             ),
         )
