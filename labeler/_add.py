@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -360,6 +360,12 @@ class _Work:
         self.degradations: list[str] = []
         self.remarks: list[str] = []
 
+    @property
+    def embedder(self) -> ExactMedium | None:
+        """The medium, where it embeds the manifest itself."""
+        exact = self.medium.info.c2pa == "exact" or self.found.content.measured
+        return self.medium if exact and isinstance(self.medium, ExactMedium) else None
+
     @cached_property
     def surface(self) -> Surface | None:
         """Where a notice can be drawn on this file."""
@@ -466,8 +472,7 @@ class _Work:
             )
             out, store = self._sign(out, manifest, signer, parent)
             # c2pa reads back what it embeds itself
-            ours = store or isinstance(self.medium, ExactMedium)
-            signed = None if ours else c2pa.just_signed(record)
+            signed = None if store or self.embedder else c2pa.just_signed(record)
             facts = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
@@ -552,14 +557,10 @@ class _Work:
         if not self.detached:
             tail = data[len(data) - self.found.content.trailing :]
             try:
-                if isinstance(self.medium, ExactMedium):
-                    embed = functools.partial(self.medium.embed, io.BytesIO(data))
+                if self.embedder:
+                    embed = functools.partial(self.embedder.embed, io.BytesIO(data))
                     return c2pa.sign_exact(embed, manifest, signer, parent), None
                 out = c2pa.sign(data, self.found.mime, manifest, signer, parent)
-                if self.found.content.measured:
-                    out = self._measured(
-                        data, out, lambda d: c2pa.sign(d, self.found.mime, manifest, signer, parent)
-                    )
                 if out.endswith(tail):
                     return out, None
                 why = "embedding would lose the bytes after the container's end"
@@ -570,20 +571,6 @@ class _Work:
             self.detached = True
             self.degradations.append(f"signed in a sidecar: {why}")
         return data, c2pa.sign_detached(data, manifest, signer, parent)
-
-    def _measured(self, data: bytes, out: bytes, sign: Callable[[bytes], bytes]) -> bytes:
-        """Signed with its lengths right, which c2pa leaves as they were: the room for the manifest is made first."""
-
-        def store(signed: bytes) -> bytes:
-            return self.medium.read(io.BytesIO(signed), self.limits).slots[Slot.C2PA]
-
-        for _ in range(4):  # a manifest that tells another place may be a byte longer
-            room, roomy = store(out), io.BytesIO()
-            self.medium.splice(io.BytesIO(data), roomy, {Slot.C2PA: room})
-            out = sign(roomy.getvalue())
-            if len(store(out)) == len(room):
-                break
-        return out
 
     def _parent(self, original: bytes | None) -> Parent | None:
         from labeler.marks.c2pa import Parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -22,9 +23,11 @@ from variants.jpeg import EXIF, PACKET, VARIANTS, XMP, app, coded, picture
 
 import labeler
 from labeler.errors import LimitError, NoticeError, UnreadableError, UsageError
+from labeler.marks import c2pa
 from labeler.media import identify
 from labeler.media.base import Box, Content, Field, Limits, Painted, RasterSurface, Slot
 from labeler.media.jpeg import MEDIUM, parse
+from labeler.signing import identity
 
 LIMITS = Limits()
 STORE_HEAD = (
@@ -498,6 +501,34 @@ def test_a_label_leaves_every_further_picture_where_others_find_it(
     assert labeler.add(twice, None, label(system="Other 2")).unchanged
     assert "further pictures in the file" in labeler.verify(twice).not_checked
     assert any(("gain map" if "ultra" in name else "further picture") in d for d in receipt.degradations)
+
+
+@pytest.mark.parametrize("size", [100, 64_000, 64_001, 200_000])
+def test_a_store_is_embedded_where_the_index_counts_it_in(size: int) -> None:
+    for name in ("multi", "ultra-hdr", "index-first", "420"):
+        data, payload = VARIANTS[name](), store(size)
+        once = MEDIUM.embed(io.BytesIO(data), payload)
+        assert read(once.data).slots[Slot.C2PA] == payload and parse(once.data, LIMITS).told
+        behind = [*map(bytes, parse(data, LIMITS).further)]
+        assert [*map(bytes, parse(once.data, LIMITS).further)] == behind
+        for other in (
+            MEDIUM.embed(io.BytesIO(data), bytes(size)),
+            MEDIUM.embed(io.BytesIO(once.data), bytes(size)),
+        ):
+            assert other[1:] == once[1:]
+            rest = (x.data[: x.start] + x.data[x.start + x.length :] for x in (once, other))
+            assert len({*rest}) == 1
+
+
+def test_a_store_of_many_segments_is_accepted_by_others() -> None:
+    manifest = c2pa.definition(label(), {"padding": "x" * 150_000}, title="x", parent=False, drawn=False)
+    for data in (VARIANTS["ultra-hdr"](), VARIANTS["index-first"]()):
+        signed = c2pa.sign_exact(
+            functools.partial(MEDIUM.embed, io.BytesIO(data)), manifest, identity.ensure("default"), None
+        )
+        assert c2pa_reader(signed, "image/jpeg")[0] == "signingCredential.untrusted"
+        assert encypher(signed, "image/jpeg")["integrity"] == "valid"
+        assert parse(signed, LIMITS).told and len(signed) > len(data) + 150_000
 
 
 def test_no_band_goes_under_a_picture_with_a_gain_map() -> None:

@@ -69,7 +69,7 @@ class Content:
 
     ``mime`` where it is more than the medium's. ``takes``: the slots that can be written into this one, where they are
     not all of the medium's, and ``why`` they are not. ``remark``: what writing into it changes besides. ``unread``: what
-    was passed over, and why. ``measured``: its own length stands in it, so that a manifest must be in it when it is signed.
+    was passed over, and why. ``measured``: its own length stands in it, which c2pa leaves as it was: see `ExactMedium`.
     ``sealed``: why a visible change would break somebody's seal on it.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
@@ -290,7 +290,7 @@ class Medium(Protocol):
 
 @runtime_checkable
 class ExactMedium(Medium, Protocol):
-    """One whose manifest we embed ourselves (``info.c2pa`` is ``exact``), since c2pa knows it not or spoils it."""
+    """One that embeds manifests itself, since c2pa knows it not or spoils it: all (``info.c2pa`` is ``exact``) or some."""
 
     def embed(self, src: BinaryIO, store: bytes) -> Embedded:
         """The file with this manifest store, which replaces one that is there.

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import exif, photoshop, samsung
-from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
 DHT, SOI, EOI, SOS, DQT, DNL, COM = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xFE
@@ -299,6 +299,25 @@ def _indexed(block: bytes) -> Iterator[tuple[int, int, int]]:
             return
 
 
+def _opened(data: bytes) -> tuple[list[Segment], memoryview]:
+    """The segments up to the first scan, where that says enough, and the rest.
+
+    Raises:
+        UnreadableError: no JPEG, or a broken one. LimitError: too many segments.
+    """
+    limits = Limits()
+    segments, end, behind = _walk(data, limits, scans=False)
+    at_scan = end == behind and any(
+        s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in segments
+    )
+    if at_scan:
+        _frame([*segments, Segment(SOS, memoryview(b""), 0)])
+    else:  # broken, or the scans count
+        parsed = parse(data, limits)
+        segments, end = list(parsed.segments), len(data) - len(parsed.tail)
+    return segments, memoryview(data)[end:]
+
+
 def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     """The new segments in the place of the old ones, or before all that a multi-picture index must not part from."""
     match slot:
@@ -362,10 +381,6 @@ def _free_number(segments: Iterable[Segment]) -> bytes:
 
 def _boxed(store: bytes, number: bytes) -> list[Segment]:
     """A manifest store in as many segments as it needs; each repeats its box header."""
-    if not _is_store(store):
-        raise UsageError(
-            "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
-        )
     head = store[: _header(store)]
     return [
         segment(
@@ -422,22 +437,24 @@ class _Jpeg:
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
         if foreign := puts.keys() - self.info.slots:
             raise UsageError(f"JPEG has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
-        limits = Limits()
-        data = whole(src, limits)
-        old, end, behind = _walk(data, limits, scans=False)
-        at_scan = end == behind and any(
-            s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in old
-        )
-        if not at_scan:  # broken, or the scans count
-            parsed = parse(data, limits)
-            old, end = list(parsed.segments), len(data) - len(parsed.tail)
-        else:
-            _frame([*old, Segment(SOS, memoryview(b""), 0)])
+        data = whole(src, Limits())
+        old, tail = _opened(data)
         new = old
+        if Slot.C2PA in puts and not _is_store(puts[Slot.C2PA]):
+            raise UsageError(
+                "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
+            )
         for slot in (Slot.EXIF, Slot.XMP, Slot.C2PA):
             if slot in puts:
                 new = _put(new, slot, puts[slot])
-        dst.writelines(rebuilt(old, new, memoryview(data)[end:]))
+        dst.writelines(rebuilt(old, new, tail))
+
+    def embed(self, src: BinaryIO, store: bytes) -> Embedded:
+        """C2PA technical specification, appendix A.3.1: in segments, which a multi-picture index counts in."""
+        old, tail = _opened(whole(src, Limits()))
+        new, known = _put(old, Slot.C2PA, store), set(old)
+        start = 2 + _length(takewhile(lambda s: s in known, new))
+        return Embedded(b"".join(rebuilt(old, new, tail)), start, _length(s for s in new if s not in known))
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         from labeler.media.jpeg_pixels import JpegSurface  # which builds on this module
