@@ -31,6 +31,7 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _RESOURCES, _IPTC = b"Photoshop 3.0\0", 0x0404
 _JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
 _MP_ENTRIES = 0xB002
+_ROOM = {Slot.EXIF: 65_527, Slot.XMP: 65_502}
 _BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
 
 
@@ -256,12 +257,12 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     match slot:
         case Slot.EXIF:
             old = [s for s in segments if s.exif][:1]
-            new = [_fitting(_EXIF, payload, 65_527, "EXIF block", "Shorten its texts.")]
+            new = [_fitting(_EXIF, exif.check(payload), _ROOM[slot], "EXIF block", "Shorten its texts.")]
             leading = [s for s in segments if s.marker == APP0]
         case Slot.XMP:
             old = [s for s in takewhile(lambda s: s.marker != SOS, segments) if s.xmp][:1]
             hint = "Shorten the longest text in it, e.g. the prompt."
-            new = [_fitting(_XMP, payload, 65_502, "XMP packet", hint)]
+            new = [_fitting(_XMP, payload, _ROOM[slot], "XMP packet", hint)]
             leading = [s for s in segments if s.marker == APP0 or s.exif]
         case _:
             old = _store(segments)
@@ -367,6 +368,7 @@ class _Jpeg:
         surface="raster",
         c2pa="native",
         loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables",
+        room=_ROOM,
     )
 
     def accept(self, head: bytes, name: str | None) -> int:
