@@ -74,8 +74,12 @@ class _Outcome:
     show_default=True,
     callback=names,
     metavar="NAME[,NAME]",
-    help="Whose rules to mind.",
+    help="Whose rules to mind: kz, eu, cn, or a .json file of your own.",
 )
+@option(
+    "--provider-code", metavar="CODE", help="The provider's registered code, for a TC260 label (policy cn)."
+)
+@option("--publisher-code", metavar="CODE", help="The publisher's, where it only distributes.")
 @option("--identity", default="default", show_default=True, help="The signing identity.")
 @signing.options
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
@@ -192,6 +196,8 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "identity": signing.identity(options),
         "sidecar": options["sidecar"],
         "policies": options["policy"],
+        "provider_code": options["provider_code"],
+        "publisher_code": options["publisher_code"],
         "original": options["original"],
         "with_prompt": options["with_prompt"],
         "dry_run": dry,

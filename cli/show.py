@@ -66,7 +66,9 @@ def _lines(report: Any, lang: str, show_values: bool) -> Iterator[str]:
     yield say("heading.marks", lang)
     for mark in report.marks:
         details = "; ".join(
-            printable(v) for k, v in mark.details.items() if v and k in ("generator", "signer", "time")
+            printable(v)
+            for k, v in mark.details.items()
+            if v and k in ("generator", "signer", "time", "producer")
         )
         name, status = say(f"mark.{mark.kind}", lang), say(f"status.{mark.status.value}", lang)
         yield f"  {name}: {status}" + (f" ({details})" if details else "")

@@ -25,7 +25,7 @@ from .options import check_paths, interruptible, jobs, names, option, standard_i
     show_default=True,
     callback=names,
     metavar="NAME[,NAME]",
-    help="Whose rules are applied.",
+    help="Whose rules are applied: kz, eu, cn, or a .json file of your own.",
 )
 @option(
     "--depth",

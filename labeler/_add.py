@@ -1,13 +1,14 @@
 """Add: the notice, then the metadata, then the signature, last; read back before anything is replaced.
 
-bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface -> XMP -> C2PA -> read back -> write
+bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface -> metadata -> C2PA -> read back -> write
 """
 
 from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,10 +29,10 @@ from labeler.errors import (
 )
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
-from labeler.marks import xmp
+from labeler.marks import exif, tc260, xmp
 from labeler.media.base import ExactMedium, Limits, Medium, Painted, RasterSurface, Slot, Surface
 from labeler.policy import engine
-from labeler.policy.engine import RuleStatus
+from labeler.policy.engine import Asks, RuleStatus
 from labeler.signing import identity as identities
 from labeler.signing import profile, trust
 from labeler.signing.identity import Identity
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 RECORD_VERSION = 1
 _TOLERANCE = 6.0  # mean difference of a channel that a re-encode at equal or high quality stays below
 _SUBSTANCE = ("c2pa.", "xmp.", "record.", "marks.", "notice.")
+_REWRITTEN = ("UserComment", "ImageDescription", tc260.NAME)  # fields that may become ours
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def add(
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
     policies: Sequence[str] = ("kz",),
+    provider_code: str | None = None,
+    publisher_code: str | None = None,
     original: str | Path | bytes | None = None,
     with_prompt: bool = False,
     in_place: bool = False,
@@ -104,8 +108,10 @@ def add(
 
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
-    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
-    rules that the result leaves unmet are told in the receipt's remarks. ``original`` is what a
+    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps
+    to it. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done, and the mandatory rules
+    that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and ``publisher_code`` stand for
+    the names in a TC260 label. ``original`` is what a
     modified picture was made from. The same label on a file whose marks are all valid changes nothing.
 
     Raises:
@@ -120,6 +126,10 @@ def add(
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
     engine.check(policies)
+    codes = (
+        tc260.check_code(provider_code, "--provider-code"),
+        tc260.check_code(publisher_code, "--publisher-code"),
+    )
     if backup is not None and (not backup or "/" in backup or backup == files.SIDECAR):
         raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
@@ -142,7 +152,8 @@ def add(
             prompt=label.prompt if with_prompt else None,
             content_id=found.label.content_id if found.label else label.content_id,
         )
-        work = _Work(title, data, beside, found, label, langs, limits, detached=sidecar)
+        wants = engine.asks(policies)
+        work = _Work(title, data, beside, found, label, langs, limits, wants, codes, detached=sidecar)
         mode = work.mode(notice)
         if work.is_done(mode):
             made, signer = work.as_it_is(), None
@@ -335,6 +346,16 @@ class _Made:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Chinese:
+    """TC260 labels by carrier; ``puts`` are those in slots of their own, ``changed`` whether any says something new."""
+
+    texts: Mapping[tc260.Carrier, str] = field(default_factory=dict)
+    puts: Mapping[Slot, bytes] = field(default_factory=dict)
+    changed: bool = False
+    why_not: str = ""
+
+
 class _Work:
     """One asset on its way from its bytes to labelled bytes, all in memory."""
 
@@ -347,16 +368,20 @@ class _Work:
         label: Label,
         langs: tuple[str, ...],
         limits: Limits,
+        asks: Asks,
+        codes: tuple[str | None, str | None],
         *,
         detached: bool,
     ) -> None:
         self.title, self.data, self.beside, self.found = title, data, beside, found
         self.label, self.langs, self.limits = label, langs, limits
+        self.asks, self.codes = asks, codes
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
         self.detached = detached or beside is not None or Slot.C2PA not in found.takes
         self.drawable = True
         self.sealed = ""
+        self.written: list[str] = []  # kinds of marks in the metadata
         self.degradations: list[str] = []
         self.remarks: list[str] = []
 
@@ -407,6 +432,7 @@ class _Work:
             for f in self.found.facts
             if f.level is Level.FAILURE
             and f.code.startswith(_SUBSTANCE)
+            and f.mark != "tc260"
             and not f.code.startswith(("c2pa.signer", "c2pa.time"))
             and not (f.code == "notice.absent" and mode == "none")
         ]
@@ -415,7 +441,7 @@ class _Work:
             and layout is not None
             and self.label.same_as(old)
             and layout.mode == mode
-            and (mode == "none" or layout.langs == self.langs)
+            and (mode == "none" or (layout.langs == self.langs and self._large(layout)))
             and self.found.status("sidecar" if self.detached else "c2pa") is Status.PRESENT
             and (
                 self.detached
@@ -423,7 +449,29 @@ class _Work:
                 or self.found.status("xmp") is Status.PRESENT
             )
             and not defects
+            and not self._misses_a_mark(layout)
         )
+
+    def _large(self, layout: Layout) -> bool:
+        """Whether its letters are as high as the policies ask."""
+        return all(layout.letters >= share * 0.999 for share in self._size().values())
+
+    def _size(self) -> dict[str, float]:
+        """What the policies ask of a notice's size: of pictures only."""
+        asked = self.asks.letters if self.medium.info.kind == "image" else 0
+        return {"letters": asked} if asked else {}
+
+    def _misses_a_mark(self, layout: Layout) -> bool:
+        """Whether the metadata could hold a mark that is not there, or other than it would be written."""
+        if self._chinese.changed:
+            return True
+        if Slot.EXIF not in self.found.takes or self.found.status("exif") is Status.PRESENT:
+            return False
+        try:
+            self._exif(self._words(layout, self.langs), self.found.record or {})
+        except exif.OccupiedError:
+            return False
+        return True
 
     def as_it_is(self) -> _Made:
         """What `is_done` found."""
@@ -452,7 +500,6 @@ class _Work:
             layout, drawn = self._draw(mode)
             painted = drawn.data if drawn else self.data
             same = beside.submit(self._compare, before, drawn, layout) if before and drawn else None
-            words = notices.words(self.label, self.medium.info.kind, notices.LANGS)[layout.tier]
             record = {
                 "version": RECORD_VERSION,
                 "catalogue": notices.version(),
@@ -460,7 +507,7 @@ class _Work:
                 "notice": layout.to_dict(),
                 "signed": True,
             }
-            out = self._put_xmp(painted, words, record)
+            out = self._put_metadata(painted, layout, record)
             parent = self._parent(original)
             manifest = c2pa.definition(
                 self.label,
@@ -478,7 +525,7 @@ class _Work:
                 same.result()
         marks = (
             *(("notice",) if layout.mode != "none" else ()),
-            *(("xmp",) if Slot.XMP in self.found.takes else ()),
+            *self.written,
             "sidecar" if self.detached else "c2pa",
         )
         return _Made(
@@ -517,10 +564,12 @@ class _Work:
             standing
             and standing == self.found.layout
             and standing.langs == self.langs
+            and self._large(standing)
             and self._says(standing)
         ):
             return standing, None
-        painted, layout = surfaces.load(self.medium.info.surface).draw(surface, words, mode, standing)
+        draw = surfaces.load(self.medium.info.surface).draw
+        painted, layout = draw(surface, words, mode, standing, **self._size())
         self.degradations += painted.degradations
         return layout, painted
 
@@ -533,20 +582,74 @@ class _Work:
         )
         return old == new and standing.legible
 
-    def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
-        if Slot.XMP not in self.found.takes:
+    def _put_metadata(self, data: bytes, layout: Layout, record: dict[str, Any]) -> bytes:
+        """XMP, EXIF and the TC260 label, in one go."""
+        puts, slots = dict[Slot, bytes](), self.found.takes
+        chinese = self._chinese
+        if Slot.XMP in slots:
+            more = {tc260.PROPERTY: chinese.texts["xmp"]} if "xmp" in chinese.texts else {}
+            words = self._words(layout, notices.LANGS)
+            old = self.found.content.slots.get(Slot.XMP)
+            puts[Slot.XMP], replaced = xmp.write(old, self.label, words, record, more)
+            self.written.append("xmp")
+            if replaced:
+                told = ", ".join(replaced)[:300]
+                self.remarks.append(f"XMP values that contradicted the label were replaced: {told}.")
+            if self.found.content.remark:
+                self.remarks.append(self.found.content.remark)
+        if Slot.EXIF in slots:
+            try:
+                puts[Slot.EXIF] = self._exif(self._words(layout, self.langs), record)
+                self.written.append("exif")
+            except exif.OccupiedError as e:
+                self.degradations.append(f"no EXIF mark was written: {e.message}")
+        puts |= chinese.puts
+        self.written += ["tc260"] if chinese.texts else []
+        self.degradations += [chinese.why_not] if chinese.why_not else []
+        if not puts:
             return data
-        existing = self.found.content.slots.get(Slot.XMP)
-        packet, replaced = xmp.write(existing, self.label, words, record)
-        if replaced:
-            self.remarks.append(
-                f"XMP values that contradicted the label were replaced: {', '.join(replaced)[:300]}."
-            )
-        if self.found.content.remark:
-            self.remarks.append(self.found.content.remark)
         out = io.BytesIO()
-        self.medium.splice(io.BytesIO(data), out, {Slot.XMP: packet})
+        self.medium.splice(io.BytesIO(data), out, puts)
         return out.getvalue()
+
+    def _words(self, layout: Layout, langs: Sequence[str]) -> dict[str, str]:
+        return notices.words(self.label, self.medium.info.kind, langs)[layout.tier]
+
+    def _exif(self, words: dict[str, str], record: Mapping[str, Any]) -> bytes:
+        """The EXIF block with the label in it.
+
+        Raises:
+            OccupiedError: it takes none.
+        """
+        return self._fitting(exif.write(self.found.content.slots.get(Slot.EXIF), self.label, words, record))
+
+    def _fitting(self, block: bytes) -> bytes:
+        room = self.medium.info.room.get(Slot.EXIF, len(block))
+        if len(block) > room:
+            raise exif.OccupiedError(
+                f"its EXIF block would have {len(block):,} bytes, and {room:,} is the most"
+            )
+        return block
+
+    @cached_property
+    def _chinese(self) -> _Chinese:
+        """The TC260 labels, where a policy asks for them."""
+        if "tc260" not in self.asks.marks:
+            return _Chinese()
+        texts, why_not = tc260.write(self.found.chinese, self.label, *self.codes)
+        if "xmp" in texts and Slot.XMP not in self.found.takes:
+            return _Chinese(why_not="no TC260 label was written: this kind of file has no place for it")
+        changed, puts = tc260.changed(self.found.chinese, texts), dict[Slot, bytes]()
+        if "exif" in changed:
+            try:
+                block = exif.comment(self.found.content.slots[Slot.EXIF], changed["exif"])
+                puts[Slot.EXIF] = self._fitting(block)
+            except exif.OccupiedError as e:
+                del texts["exif"], changed["exif"]
+                why_not = f"the TC260 label that is there was kept as it is: {e.message}"
+        if "native" in changed:
+            puts[Slot.AIGC] = changed["native"].encode()
+        return _Chinese(texts, puts, bool(changed), why_not)
 
     def _sign(
         self, data: bytes, manifest: dict[str, Any], signer: Identity, parent: Parent | None
@@ -616,10 +719,13 @@ class _Work:
             ("c2pa.intact" in seen, "the signature does not validate"),
             (again.label == self.label, "the label does not read back"),
             (noticed, "the notice does not read back from the pixels"),
-            (
-                Slot.XMP not in self.found.takes or again.status("xmp") is Status.PRESENT,
-                "the XMP is not there",
+            *(
+                (again.status(kind) is Status.PRESENT, f"the {kind} is not there")
+                for kind in self.written
+                if kind != "tc260"
             ),
+            (not tc260.changed(again.chinese, self._chinese.texts), "the TC260 label is not there"),
+            (not self._lost(again), "metadata of others were lost"),
         ):
             if not held:
                 raise ReadBackError(
@@ -627,6 +733,16 @@ class _Work:
                     "Please report this with the file's kind and size.",
                 )
         return again.facts
+
+    def _lost(self, again: Survey) -> bool:
+        """Whether a field of others is there no more; documents may tell when they were changed."""
+        if self.medium.info.kind != "image":
+            return False
+        before, after = (
+            Counter(f for f in found.content.fields if f.key not in _REWRITTEN)
+            for found in (self.found, again)
+        )
+        return bool(before - after)
 
     def _decoded(self, data: bytes) -> Image | None:
         if self.medium.info.surface != "raster":

@@ -18,7 +18,7 @@ from labeler import batch, evidence, files, media, notices, persons, surfaces, t
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
-from labeler.marks import xmp
+from labeler.marks import exif, tc260, xmp
 from labeler.media.base import Content, Field, Limits, Medium, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
@@ -32,7 +32,8 @@ Source = str | Path | bytes | BinaryIO
 _PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
 _C2PA_READS = frozenset({"image/avif"})
-_CLEAN = ("c2pa", "sidecar", "xmp", "notice")  # every report tells of these, absent or not
+_LARGE = 0.05  # capital letters of a notice, as a share of the short side (GB 45438-2025 section 5.2)
+_CLEAN = ("c2pa", "sidecar", "xmp", "exif", "notice")  # every report tells of these, absent or not
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Survey:
     layout: Layout | None = None
     packet: xmp.Packet | None = None
     fields: tuple[Field, ...] = ()
+    chinese: tuple[tc260.Found, ...] = ()
 
     def status(self, kind: str) -> Status:
         """Of the mark of this kind."""
@@ -196,7 +198,11 @@ def survey(
         *_read_manifests(data, medium, content, sidecar, anchors, signed)
     ]  # first: their record is signed
     reading, packet, fields = _read_xmp(content)
-    readings += [reading] if reading else []
+    inside = exif.read(content.slots.get(Slot.EXIF))
+    if inside and inside.record:
+        fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
+    chinese = tc260.find((f.where, f.key, f.value) for f in fields)
+    readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
     readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
@@ -213,12 +219,16 @@ def survey(
         and not any(m.kind in ("c2pa", "sidecar") for r in readings for m in r.marks)
     ):
         facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa"))
+    if label:
+        facts.append(Fact(f"label.{label.involvement}", Level.INFORMATIONAL, None, label.system[:80]))
+    if label and label.imitates:
+        facts.append(Fact("label.imitates", Level.INFORMATIONAL, None, ", ".join(label.imitates)))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
     for where, value in persons.ai_authors(fields, label.system if label else None):
         facts.append(Fact("author.ai", Level.FAILURE, None, f"{where}: {value}"))
-    if label and packet:
-        facts += _contradictions(label, packet)
+    if label:
+        facts += _contradictions(label, packet, marks)
     layout = Layout.from_dict(record.get("notice")) if record else None
     if any(f.code == "c2pa.tampered" for f in facts):
         depth = "fast"  # the pixels are not what was signed, and may not even decode
@@ -234,6 +244,7 @@ def survey(
         layout=layout,
         packet=packet,
         fields=fields,
+        chinese=chinese,
     )
 
 
@@ -284,8 +295,9 @@ def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tupl
     except UnreadableError as e:
         fact = Fact("xmp.malformed", Level.FAILURE, "xmp", e.message[:200])
         return Reading((Mark("xmp", Status.INVALID, {"reason": e.message[:200]}),), (fact,)), None, fields
-    found = tuple(Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values)
-    return xmp.read(packet), packet, fields + found
+    found = [Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values]
+    found += [Field("xmp", name, v.encode()) for name, v in packet.members]
+    return xmp.read(packet), packet, (*fields, *found)
 
 
 def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None, Mapping[str, Any] | None]:
@@ -308,14 +320,20 @@ def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None
     return chosen
 
 
-def _contradictions(label: Label, packet: xmp.Packet) -> Iterator[Fact]:
+def _contradictions(label: Label, packet: xmp.Packet | None, marks: Iterable[Mark]) -> Iterator[Fact]:
     """IPTC fields that say otherwise than our record."""
-    for name, said in (
-        ("Iptc4xmpExt:DigitalSourceType", label.source_type),
-        ("Iptc4xmpExt:AISystemUsed", label.system),
+    inside = next((m.details for m in marks if m.kind == "exif"), {})
+    for key, name, said in (
+        ("source_type", "Iptc4xmpExt:DigitalSourceType", label.source_type),
+        ("system", "Iptc4xmpExt:AISystemUsed", label.system),
     ):
-        if any(v.rpartition("/")[2] != said.rpartition("/")[2] for v in packet.values(name)):
-            yield Fact("marks.disagree", Level.FAILURE, "xmp", name)
+        values = {
+            "xmp": packet.values(name) if packet else (),
+            "exif": [str(inside[key])] if key in inside else (),
+        }
+        for mark, found in values.items():
+            if any(v.rpartition("/")[2] != said.rpartition("/")[2] for v in found):
+                yield Fact("marks.disagree", Level.FAILURE, mark, name)
 
 
 def _notice(
@@ -345,6 +363,14 @@ def _notice(
         fact = Fact("notice.mismatch", Level.FAILURE, "notice")
         return Mark("notice", Status.INVALID), (fact,)
     facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in seen.langs]
+    if seen.layout and medium.info.kind == "image":
+        told = f"{seen.layout.letters * 100:.1f} % of the short side"
+        large = seen.layout.letters >= _LARGE * 0.999
+        facts.append(
+            Fact("notice.large", Level.SUCCESS, "notice", told)
+            if large
+            else Fact("notice.small", Level.INFORMATIONAL, "notice", told)
+        )
     measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
     facts.append(
         Fact("notice.legible", Level.SUCCESS, "notice", measured)
@@ -374,7 +400,8 @@ def verify(
 ) -> Report:
     """What one file carries, and what each rule of the policies makes of it.
 
-    ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``trust``
+    ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``policies``
+    are names, or paths of files of your own (``*.json``). ``trust``
     names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
     knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small picture of it too.
 
@@ -385,7 +412,7 @@ def verify(
     """
     if not policies:
         raise ConfigError("No policy is named.", f"Choose from: {', '.join(engine.names())}.")
-    engine.check(policies)
+    ids = engine.check(policies)
     named = lists.from_files(map(Path, trust))
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
@@ -413,7 +440,7 @@ def verify(
             path,
             sha256=digest() if digest else None,
             size=len(data) if digest else None,
-            verdicts=dict.fromkeys(policies, Verdict.UNREADABLE),
+            verdicts=dict.fromkeys(ids, Verdict.UNREADABLE),
             facts=(Fact(code, Level.FAILURE, None, e.message),),
             error=Problem(e.code, e.message, e.hint),
             not_checked=("everything: the file could not be examined",),
@@ -425,7 +452,7 @@ def verify(
         # a notice that the label says was not drawn is then where the caller says it is
         facts = [f for f in facts if f.code != "notice.absent"]
         facts.append(Fact("notice.on-page", Level.INFORMATIONAL, "notice"))
-    results = {p: engine.apply(p, facts) for p in policies}
+    results = {i: engine.apply(p, facts) for i, p in zip(ids, policies, strict=True)}
     verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
     return Report(
         path,

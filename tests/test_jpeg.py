@@ -125,7 +125,7 @@ def test_what_does_not_fit_a_segment_says_what_to_shorten() -> None:
         put(data, Slot.XMP, b"x" * 65_503)
     assert "prompt" in caught.value.hint
     with pytest.raises(UsageError, match="65,528 bytes; JPEG takes 65,527"):
-        put(data, Slot.EXIF, b"x" * 65_528)
+        put(data, Slot.EXIF, b"II*\0".ljust(65_528))
     with pytest.raises(UsageError, match="no place for native"):
         put(data, Slot.NATIVE, b"x")
 
@@ -407,8 +407,8 @@ def test_a_multi_picture_index_still_points_at_its_pictures(
                 store(70_000),
             )
         case _:
-            slot = Slot(change)
-            out = put(data, slot, store(500) if slot is Slot.C2PA else PACKET * 3)
+            payloads = {Slot.C2PA: store(500), Slot.XMP: PACKET * 3, Slot.EXIF: b"II*\0" + PACKET * 3}
+            out = put(data, Slot(change), payloads[Slot(change)])
     after = pictures(out)
     trailing = read(data).trailing
     assert len(out) != len(data)

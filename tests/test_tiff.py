@@ -830,7 +830,7 @@ def test_exiftool_reads_what_is_put(name: str, tool: Callable[[str], str], tmp_p
 @pytest.mark.parametrize("name", ["rgb", "bigtiff", "tiles-deflate", "xmp", "camera"])
 def test_a_signed_tiff_is_read_and_labelled_again(name: str) -> None:
     first = labeler.add(variant(name), None, label(), notice="band")
-    assert read(first.data).slots.keys() == {Slot.XMP, Slot.C2PA} and first.sidecar_data is None
+    assert read(first.data).slots.keys() == {Slot.XMP, Slot.EXIF, Slot.C2PA} and first.sidecar_data is None
     second = labeler.add(first.data, None, label(system="Another 2"), notice="band")
     assert labeler.verify(second.data).verdict == "labelled"
     assert labeler.add(second.data, None, label(system="Another 2"), notice="band").unchanged

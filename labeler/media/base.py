@@ -21,6 +21,7 @@ class Slot(StrEnum):
     EXIF = "exif"
     C2PA = "c2pa"
     NATIVE = "native"
+    AIGC = "aigc"  # the field of that name, which China's TC260 gives to formats of many kinds
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,9 @@ class MediumInfo:
     ]  # by c2pa itself, by our own `ExactMedium.embed`, or beside the file
     loss: str = ""  # when drawing a notice changes more than its box; "" = never
     kind: Literal["image", "document", "text"] = "image"  # what the notice calls it
+    room: Mapping[Slot, int] = field(
+        default_factory=dict
+    )  # bytes that a slot takes at most, where that is little
 
 
 @dataclass(frozen=True)

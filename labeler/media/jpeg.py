@@ -37,6 +37,7 @@ _GAIN = (
     b"ns.adobe.com/hdr-gain-map/1.0/",
     b"apple:photo:2020:aux:hdrgainmap",
 )
+_ROOM = {Slot.EXIF: 65_527, Slot.XMP: 65_502}
 _BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
 
 
@@ -323,12 +324,12 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     match slot:
         case Slot.EXIF:
             old = [s for s in segments if s.exif][:1]
-            new = [_fitting(_EXIF, payload, 65_527, "EXIF block", "Shorten its texts.")]
+            new = [_fitting(_EXIF, exif.check(payload), _ROOM[slot], "EXIF block", "Shorten its texts.")]
             leading = [s for s in segments if s.marker == APP0]
         case Slot.XMP:
             old = [s for s in takewhile(lambda s: s.marker != SOS, segments) if s.xmp][:1]
             hint = "Shorten the longest text in it, e.g. the prompt."
-            new = [_fitting(_XMP, payload, 65_502, "XMP packet", hint)]
+            new = [_fitting(_XMP, payload, _ROOM[slot], "XMP packet", hint)]
             leading = [s for s in segments if s.marker == APP0 or s.exif]
         case _:
             old = _store(segments)
@@ -408,6 +409,7 @@ class _Jpeg:
         c2pa="native",
         loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables; "
         "further pictures in the file and gain maps stay as they are",
+        room=_ROOM,
     )
 
     def accept(self, head: bytes, name: str | None) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from PIL import Image, ImageChops
 
 from labeler.errors import LabelError, LimitError, UnreadableError, UsageError
+from labeler.ifd import Directory
 from labeler.media.base import Box, Limits, Painted
 from labeler.media.pixels import check_pixels, flat, nearest, open_picture, swaps, to_stored, turned
 from labeler.media.tiff import (
@@ -28,7 +29,6 @@ from labeler.media.tiff import (
     TILE_COUNTS,
     TILE_OFFSETS,
     WIDTH,
-    Directory,
     Tiff,
     parse,
 )

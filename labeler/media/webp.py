@@ -132,9 +132,8 @@ class WebP:
                 continue
             at = next((i for i, part in enumerate(parts) if part[0] == kind), None)
             prefixed = slot is Slot.EXIF and at is not None and parts[at][1][8:14] == _EXIF_PREFIX
-            if slot is Slot.EXIF and puts[slot][:4] not in (b"II*\0", b"MM\0*"):
-                raise UsageError("The EXIF block does not begin with a TIFF header.")
-            new = kind, _packed(kind, _EXIF_PREFIX * prefixed + puts[slot])
+            payload = exif.check(puts[slot]) if slot is Slot.EXIF else puts[slot]
+            new = kind, _packed(kind, _EXIF_PREFIX * prefixed + payload)
             if at is None:
                 before = _BEFORE.get(slot)
                 at = 1 + max(i for i, part in enumerate(parts) if before is None or part[0] in before)

@@ -13,6 +13,7 @@ from typing import Any
 
 from labeler._verify import Report
 from labeler.facts import Evidence, Level, Strength
+from labeler.policy import engine
 from labeler.policy.engine import RuleResult, RuleStatus, Verdict
 from labeler.words import printable, say
 
@@ -40,6 +41,11 @@ class Settings:
     show_values: bool = False
     quiet: bool = False
     time: datetime = field(default_factory=_now)
+
+    @property
+    def policy_ids(self) -> tuple[str, ...]:
+        """Of the policies, which may be named by their files."""
+        return engine.check(self.policies)
 
     def fails(self, report: Report) -> bool:
         """Whether this file needs attention."""

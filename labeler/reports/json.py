@@ -17,7 +17,7 @@ class Writer(base.Writer):
         head = {
             "schema_version": SCHEMA_VERSION,
             "tool": base.tool(),
-            "policies": list(self.settings.policies),
+            "policies": list(self.settings.policy_ids),
         }
         yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "files": ['
         self._between = "\n"

@@ -23,7 +23,7 @@ class Writer(base.Writer):
             "type": "summary",
             "schema_version": SCHEMA_VERSION,
             "tool": base.tool(),
-            "policies": list(self.settings.policies),
+            "policies": list(self.settings.policy_ids),
             "summary": dict(closing.counts),
             "orphans": list(closing.orphans),
         }

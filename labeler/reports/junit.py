@@ -77,7 +77,7 @@ class Writer(base.Writer):
             **counts,
         )
         yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n  <testsuite{suite}>\n    <properties>\n'
-        for key, value in {**base.tool(), "policies": ",".join(self.settings.policies)}.items():
+        for key, value in {**base.tool(), "policies": ",".join(self.settings.policy_ids)}.items():
             yield f"      <property{_attributes(name=key, value=value)}/>\n"
         yield "    </properties>\n"
         self.cases.seek(0)

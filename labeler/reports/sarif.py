@@ -67,7 +67,7 @@ class Writer(base.Writer):
             "translations": translations,
             "language": self.settings.lang,
             "columnKind": "unicodeCodePoints",
-            "automationDetails": {"id": f"{tool['name']}/{'+'.join(self.settings.policies)}/"},
+            "automationDetails": {"id": f"{tool['name']}/{'+'.join(self.settings.policy_ids)}/"},
         }
         head = json.dumps({"$schema": SCHEMA, "version": "2.1.0"}, indent=1).removesuffix("\n}")
         yield head + ',\n "runs": [\n' + _dumped(run).removesuffix("}") + ', "results": ['
@@ -134,14 +134,15 @@ class Writer(base.Writer):
 
 
 def _policy_rules(policy: str) -> Iterator[dict[str, Any]]:
-    for rule in engine.load(policy)["rules"]:
+    data = engine.load(policy)
+    for rule in data["rules"]:
         yield {
             "id": rule["id"],
             "level": "error" if rule["level"] == "must" else "note",
             "title": rule["messages"]["holds"],
             "messages": {k: m for k, m in rule["messages"].items() if k in ("fails", "unknown")},
             "properties": {k: rule[k] for k in ("level", "basis", "confidence", "citation")}
-            | {"policy": policy, "tags": [policy, rule["level"], rule["basis"]]},
+            | {"policy": data["id"], "tags": [data["id"], rule["level"], rule["basis"]]},
         }
 
 

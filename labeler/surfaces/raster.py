@@ -34,8 +34,12 @@ def draw(
     words: Mapping[Tier, Mapping[str, str]],
     mode: Mode,
     old: Layout | None = None,
+    *,
+    letters: float = 0,
 ) -> tuple[Painted, Layout]:
     """Put the notice on every frame; ``old`` is a notice of ours that is there and vanishes under the new one.
+
+    ``letters``: see `arrange`.
 
     Raises:
         NoticeError: nothing fits. UnreadableError: the pixels cannot be decoded. LimitError: too many of them.
@@ -43,7 +47,7 @@ def draw(
     band = mode == "band" and old is None
     fit = functools.partial(surface.fit, band=band)
     shape: Mode = "band" if band else "plate"
-    layout = arrange(surface.size, words, shape, cover=old.box if old else None, fit=fit)
+    layout = arrange(surface.size, words, shape, letters=letters, cover=old.box if old else None, fit=fit)
     layout = replace(layout, mode=old.mode if old else mode)
     plate, _ = render(layout, words[layout.tier])
     return surface.paint(plate, layout.box, band=band), layout
