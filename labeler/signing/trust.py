@@ -96,13 +96,12 @@ def known() -> Anchors:
 
 
 def _from_file(path: Path, purpose: Purpose) -> TrustList:
-    option = "--trust" if purpose is Purpose.SIGNER else f"--trust-{purpose}"
     try:
         found = _parse(files.read(path, _MAX_BYTES), purpose)
     except UnreadableError as e:
-        raise ConfigError(f"The trust list {path}: {e.message}", f"Check {option}.") from e
+        raise ConfigError(f"The trust list {path}: {e.message}", e.hint) from e
     except ValueError as e:
-        raise ConfigError(f"{path} is no trust list ({e}).", f"Pass a PEM file to {option}.") from e
+        raise ConfigError(f"{path} is no trust list ({e}).", "Name a file with PEM certificates.") from e
     return TrustList(path.name, purpose, found.pem, path.name, found.date, found.due)
 
 
@@ -324,7 +323,10 @@ def _parse(data: bytes, purpose: Purpose, restricted: bool = False) -> _Found:
         ders, date, due = _entities(data)
         certificates = [x509.load_der_x509_certificate(d) for d in ders]
     else:
-        certificates = x509.load_pem_x509_certificates(data)
+        try:
+            certificates = x509.load_pem_x509_certificates(data)
+        except ValueError as e:
+            raise ValueError("it holds no PEM certificates, or one that is damaged") from e
     if len(certificates) > _MAX_CERTIFICATES:
         raise ValueError(f"it holds more than {_MAX_CERTIFICATES} certificates")
     chosen = [c for c in certificates if _fits(c, purpose, restricted)]
