@@ -20,6 +20,7 @@ from authority import DAY, NOW, REJECTED, Web, clock, drip, hang, send, serve
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pictures import MIMES, c2pa_reader, encode, encypher, label
+from variants.pdf import document, saved
 
 import labeler
 from labeler.errors import ConfigError, SigningError, TimeStampError
@@ -156,6 +157,17 @@ def test_where_we_embed_ourselves_an_authority_is_asked_a_few_times_at_most() ->
                 Authority(web.url),
             )
         assert len(web.asked) <= 6
+
+
+def test_a_document_whose_manifest_we_embed_is_stamped_too(lists: dict[str, list[Path]]) -> None:
+    data = saved(document())
+    with clock(STAMPER) as web:
+        receipt = labeler.add(data, None, label(), identity=SIGNER, tsa=web.url)
+        assert len(web.asked) <= 2
+    assert receipt.time_stamp and receipt.data.startswith(data) and b"sigTst2" in receipt.data
+    assert encypher(receipt.data, "application/pdf")["integrity"] == "valid"
+    report = labeler.verify(receipt.data, **lists)
+    assert {"c2pa.signer.trusted", "c2pa.time.trusted"} <= codes(report) and report.verdict == "labelled"
 
 
 def test_a_label_without_a_time_stamp_gets_one_when_asked() -> None:
