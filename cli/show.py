@@ -67,7 +67,8 @@ def _lines(report: Any, lang: str, show_values: bool) -> Iterator[str]:
         name, status = say(f"mark.{mark.kind}", lang), say(f"status.{mark.status.value}", lang)
         yield f"  {name}: {status}"
         for what, value in _credentials(mark.details, lang):
-            yield f"    {say(f'detail.{what}', lang)}: {value}"
+            said = say(f"detail.{what}", lang)
+            yield f"    {said[:1].upper()}{said[1:]}: {value}"
     yield ""
     yield say("heading.facts", lang)
     for fact in report.facts:

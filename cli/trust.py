@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from .options import option, printable
+from labeler.words import printable
+
+from .options import option
 
 _ABOUT = {"signer": "signers", "tsa": "time-stamps", "identity": "persons named"}
 

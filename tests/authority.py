@@ -25,6 +25,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from labeler.signing.identity import Identity
+from labeler.signing.signers import KeySigner
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
@@ -90,7 +91,7 @@ def signer(issuer: Issuer, name: str = "Example Studio", **more: Any) -> Identit
     """An identity that this root vouches for; ``more`` as in `leaf`."""
     made = leaf(issuer, name, [ExtendedKeyUsageOID.EMAIL_PROTECTION], **more)
     key = made.key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
-    return Identity(name, made.pem + issuer.pem, key)
+    return Identity(name, KeySigner(made.pem + issuer.pem, "es256", key))
 
 
 def stamper(issuer: Issuer, name: str = "Test Clock", **more: Any) -> Issuer:

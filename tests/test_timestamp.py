@@ -28,6 +28,7 @@ from labeler.label import Label
 from labeler.marks import c2pa
 from labeler.policy.engine import RuleStatus
 from labeler.signing.identity import Identity
+from labeler.signing.signers import KeySigner
 from labeler.signing.timestamp import Authority
 
 ROOT, CLOCKS = authority.root("Studio Root"), authority.root("Clock Root")
@@ -300,7 +301,13 @@ def test_a_bad_identity_is_not_blamed_on_the_authority() -> None:
     bad = authority.leaf(ROOT, "Web server", [ExtendedKeyUsageOID.SERVER_AUTH])
     key = bad.key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
     with clock(STAMPER) as web, pytest.raises(labeler.LabelError) as caught:
-        labeler.add(encode("png"), None, label(), identity=Identity("x", bad.pem, key), tsa=web.url)
+        labeler.add(
+            encode("png"),
+            None,
+            label(),
+            identity=Identity("x", KeySigner(bad.pem, "es256", key)),
+            tsa=web.url,
+        )
     assert not isinstance(caught.value, TimeStampError)
 
 
