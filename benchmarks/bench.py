@@ -134,7 +134,7 @@ def bare_sign() -> Callable[[bytes], bytes]:
 
 def bare_reader() -> Callable[[bytes, str], None]:
     """c2pa-python's reader with the settings and anchors that `labeler.verify` gives it."""
-    c2pa, context = mark._c2pa(), mark._context(trust.own_anchors())
+    c2pa, context = mark._c2pa(), mark._context(mark._trust(trust.own_anchors(), trust.Purpose.SIGNER))
 
     def read(data: bytes, mime: str) -> None:
         try:

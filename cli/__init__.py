@@ -20,6 +20,7 @@ _COMMANDS = {
     "show": "Tell in plain words everything that a file says about AI.",
     "notice": "Show the catalogue of notices.",
     "identity": "Make, import and check signing identities.",
+    "trust": "Keep, list, update and remove lists of those whom you trust.",
     "policy": "List and explain the rules.",
     "capabilities": "Show what is written into which kind of file.",
     "completion": "Print the completion script for a shell.",

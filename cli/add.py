@@ -83,6 +83,10 @@ class _Outcome:
 @option("--identity", default="default", show_default=True, help="The signing identity.")
 @signing.options
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
+@option(
+    "--tsa", metavar="URL", help="Have an RFC 3161 authority stamp the time of signing (asks the network)."
+)
+@option("--tsa-optional", is_flag=True, help="Without its answer, sign without a time-stamp and say so.")
 @option("--prompt", help="The prompt; carried only with --with-prompt.")
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
 @option("--dry-run", is_flag=True, help="Do everything but writing.")
@@ -149,6 +153,8 @@ def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
         raise click.UsageError("A picture is not for a terminal: redirect the output, or name a file.")
     if options["backup"] and not options["in_place"]:
         raise click.UsageError("--backup goes with --in-place.")
+    if options["tsa_optional"] and not options["tsa"]:
+        raise click.UsageError("--tsa-optional goes with --tsa.")
     signing.way(options)
 
 
@@ -195,6 +201,8 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "langs": options["lang"],
         "identity": signing.identity(options),
         "sidecar": options["sidecar"],
+        "tsa": options["tsa"],
+        "tsa_optional": options["tsa_optional"],
         "policies": options["policy"],
         "provider_code": options["provider_code"],
         "publisher_code": options["publisher_code"],

@@ -115,13 +115,21 @@ ui_lang = option(
     show_default="from the locale",
     help="Language of the output.",
 )
-trust = option(
-    "--trust",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="PEM",
-    help="Anchors of signers to trust, besides your own identities.",
-)
+
+
+def trust(command: F) -> F:
+    """Whom to trust, besides the own identities and the lists kept here."""
+    for name, whom in (("-identity", "persons named"), ("-tsa", "time-stamps"), ("", "signers")):
+        command = option(
+            f"--trust{name}",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PEM",
+            help=f"Certificates that vouch for {whom}, besides those kept here (`label trust`).",
+        )(command)
+    return command
+
+
 jobs = option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
 )

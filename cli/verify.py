@@ -86,7 +86,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         "depth": options["depth"],
         "assume_ai": options["assume_ai"],
         "notice_on_page": options["notice_on_page"],
-        "trust": options["trust"],
+        **{k: options[k] for k in ("trust", "trust_tsa", "trust_identity")},
         "thumbnail": not options["no_thumbnails"] and any(style == "html" for style, _ in outputs),
     }
     named = [p for p in paths if p != "-"]

@@ -5,6 +5,7 @@ bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface ->
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import io
 from collections import Counter
@@ -23,6 +24,7 @@ from labeler.errors import (
     ReadBackError,
     SigningError,
     TamperedError,
+    TimeStampError,
     UnreadableError,
     UsageError,
     WriteError,
@@ -36,6 +38,7 @@ from labeler.policy.engine import Asks, RuleStatus
 from labeler.signing import identity as identities
 from labeler.signing import profile, trust
 from labeler.signing.identity import Identity
+from labeler.signing.timestamp import Authority
 from labeler.surfaces.layout import Layout, Mode
 
 if TYPE_CHECKING:
@@ -45,13 +48,18 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 _TOLERANCE = 6.0  # mean difference of a channel that a re-encode at equal or high quality stays below
+_MINUTE = dt.timedelta(minutes=1)
+_SKEW = 10 * _MINUTE
 _SUBSTANCE = ("c2pa.", "xmp.", "record.", "marks.", "notice.")
 _REWRITTEN = ("UserComment", "ImageDescription", tc260.NAME)  # fields that may become ours
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What `add` did. ``degradations``: what was done the second-best way; ``remarks``: what the caller should know."""
+    """What `add` did. ``degradations``: what was done the second-best way; ``remarks``: what the caller should know.
+
+    ``time_stamp``: the time that an authority stamped (``time``, ``authority``, ``trusted``: by a list kept here).
+    """
 
     source: str
     target: str | None
@@ -60,6 +68,7 @@ class Receipt:
     notice: Layout
     marks: tuple[str, ...] = ()
     identity: str | None = None
+    time_stamp: Mapping[str, Any] | None = None
     sidecar: str | None = None
     degradations: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -78,6 +87,7 @@ class Receipt:
             "notice": self.notice.to_dict(),
             "marks": list(self.marks),
             "identity": self.identity,
+            "time_stamp": dict(self.time_stamp) if self.time_stamp else None,
             "sidecar": self.sidecar,
             "degradations": list(self.degradations),
             "remarks": list(self.remarks),
@@ -93,6 +103,8 @@ def add(
     langs: Sequence[str] = notices.MANDATORY,
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
+    tsa: str | None = None,
+    tsa_optional: bool = False,
     policies: Sequence[str] = ("kz",),
     provider_code: str | None = None,
     publisher_code: str | None = None,
@@ -108,16 +120,19 @@ def add(
 
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
-    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps
-    to it. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done, and the mandatory rules
-    that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and ``publisher_code`` stand for
-    the names in a TC260 label. ``original`` is what a
-    modified picture was made from. The same label on a file whose marks are all valid changes nothing.
+    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar
+    keeps to it. ``tsa`` is the address of a time-stamp authority (RFC 3161), asked over the network for each
+    signature, not in a dry run; ``tsa_optional``: without its answer the file is signed all the same, and the
+    receipt's degradations say so. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done,
+    and the mandatory rules that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and
+    ``publisher_code`` stand for the names in a TC260 label. ``original`` is what a modified picture was made from.
+    The same label on a file whose marks are all valid changes nothing.
 
     Raises:
         UsageError: the request contradicts itself or the file. TamperedError: the source's own marks contradict its
         bytes. UnreadableError, LimitError: the source. NoticeError: no notice fits. IdentityError: cannot sign.
-        ReadBackError: the result was not what was promised. WriteError: the target. Nothing is written in any case.
+        ConfigError: the address of the authority. TimeStampError: it gave no time-stamp. ReadBackError: the result
+        was not what was promised. WriteError: the target. Nothing is written in any case.
     """
     path = Path(source) if isinstance(source, str | Path) else None
     # a name that is no Unicode would be no JSON
@@ -130,6 +145,7 @@ def add(
         tc260.check_code(provider_code, "--provider-code"),
         tc260.check_code(publisher_code, "--publisher-code"),
     )
+    authority = Authority(tsa) if tsa else None
     if backup is not None and (not backup or "/" in backup or backup == files.SIDECAR):
         raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
@@ -155,13 +171,27 @@ def add(
         wants = engine.asks(policies)
         work = _Work(title, data, beside, found, label, langs, limits, wants, codes, detached=sidecar)
         mode = work.mode(notice)
-        if work.is_done(mode):
+        if work.is_done(mode, stamped=bool(tsa)):
             made, signer = work.as_it_is(), None
         else:
             if not isinstance(identity, Identity):
                 identity = identities.ensure(identity, keep=not dry_run)
             signer = identity.require()
-            made = work.make(mode, signer, _original(original, limits))
+            parent = _original(original, limits)
+            try:
+                # a dry run costs nobody a time-stamp
+                made = work.make(mode, signer, parent, None if dry_run else authority)
+            except TimeStampError as e:
+                if not tsa_optional:
+                    raise
+                again = _Work(
+                    title, data, beside, found, label, langs, limits, wants, codes, detached=sidecar
+                )
+                if again.is_done(again.mode(notice), stamped=False):
+                    made, signer = again.as_it_is(), None
+                else:
+                    made = again.make(mode, signer, parent, None)
+                made = replace(made, degradations=(*made.degradations, e.message))
         unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
         if prompt and not with_prompt:
@@ -190,6 +220,7 @@ def add(
         notice=made.layout,
         marks=made.marks,
         identity=signer.name if signer else None,
+        time_stamp=made.time_stamp,
         sidecar=str(place) if place else None,
         degradations=made.degradations,
         remarks=remarks,
@@ -332,6 +363,29 @@ def _unmet(facts: Sequence[Fact], policies: Sequence[str]) -> Iterator[str]:
                 yield f"{rule.id} ({rule.status}): {rule.messages['en']}"
 
 
+def _time_stamp(found: Survey) -> Mapping[str, Any] | None:
+    """The time-stamp of the signature, whoever made it."""
+    for mark in found.marks:
+        if mark.kind in ("c2pa", "sidecar") and mark.details.get("time"):
+            details = mark.details
+            names = {"time": "time", "authority": "time_authority", "trusted": "time_trusted"}
+            return {ours: details.get(theirs) for ours, theirs in names.items()}
+    return None
+
+
+def _of_time(stamp: Mapping[str, Any] | None) -> Iterator[str]:
+    if stamp is None:
+        return
+    if not stamp["trusted"]:
+        yield (
+            f"The time-stamp authority {stamp['authority']!r} is on no trust list kept here: "
+            "`label trust update` gets C2PA's, `label trust add FILE --for tsa` keeps another."
+        )
+    off = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(stamp["time"])
+    if abs(off) > _SKEW:
+        yield f"The time-stamp says {stamp['time']}; this machine's clock is {abs(off) // _MINUTE} minutes away from that."
+
+
 @dataclass(frozen=True)
 class _Made:
     """A finished asset, not yet written."""
@@ -342,6 +396,7 @@ class _Made:
     layout: Layout
     marks: tuple[str, ...]
     facts: tuple[Fact, ...]
+    time_stamp: Mapping[str, Any] | None = None
     degradations: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -424,8 +479,8 @@ class _Work:
         """Our notice, if its words were recognised in the content."""
         return self.found.layout if self.found.status("notice") is Status.PRESENT else None
 
-    def is_done(self, mode: Mode) -> bool:
-        """The same label, and every mark valid already."""
+    def is_done(self, mode: Mode, *, stamped: bool) -> bool:
+        """The same label, and every mark valid already; with a time-stamp, if one is asked for."""
         old, layout = self.found.label, self.found.layout
         defects = [
             f
@@ -448,6 +503,7 @@ class _Work:
                 or Slot.XMP not in self.found.takes
                 or self.found.status("xmp") is Status.PRESENT
             )
+            and (not stamped or _time_stamp(self.found) is not None)
             and not defects
             and not self._misses_a_mark(layout)
         )
@@ -485,10 +541,13 @@ class _Work:
             layout,
             marks,
             self.found.facts,
+            _time_stamp(self.found),
             remarks=tuple(self.remarks),
         )
 
-    def make(self, mode: Mode, signer: Identity, original: bytes | None) -> _Made:
+    def make(
+        self, mode: Mode, signer: Identity, original: bytes | None, authority: Authority | None
+    ) -> _Made:
         """Notice, metadata, signature, and the read-back."""
         from labeler.marks import c2pa
 
@@ -517,10 +576,10 @@ class _Work:
                 drawn=drawn is not None,
                 transcoded=drawn is not None and not drawn.exact,
             )
-            out, store = self._sign(out, manifest, signer, parent)
-            # c2pa reads back what it embeds itself
-            signed = None if store or self.embedder else c2pa.just_signed(record)
-            facts = self._read_back(painted, out, store, signed, layout)
+            out, store = self._sign(out, manifest, signer, parent, authority)
+            # c2pa reads back what it embeds itself, but tells nothing of the time
+            signed = None if store or authority or self.embedder else c2pa.just_signed(record)
+            result = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
         marks = (
@@ -528,8 +587,18 @@ class _Work:
             *self.written,
             "sidecar" if self.detached else "c2pa",
         )
+        stamp = _time_stamp(result)
+        self.remarks += _of_time(stamp)
         return _Made(
-            out, store, self.label, layout, marks, facts, tuple(self.degradations), tuple(self.remarks)
+            out,
+            store,
+            self.label,
+            layout,
+            marks,
+            result.facts,
+            stamp,
+            tuple(self.degradations),
+            tuple(self.remarks),
         )
 
     def _say_no_notice(self) -> None:
@@ -652,7 +721,12 @@ class _Work:
         return _Chinese(texts, puts, bool(changed), why_not)
 
     def _sign(
-        self, data: bytes, manifest: dict[str, Any], signer: Identity, parent: Parent | None
+        self,
+        data: bytes,
+        manifest: dict[str, Any],
+        signer: Identity,
+        parent: Parent | None,
+        authority: Authority | None,
     ) -> tuple[bytes, bytes | None]:
         """The signed bytes, or the bytes as they are and a manifest store for a sidecar."""
         from labeler.marks import c2pa
@@ -662,8 +736,8 @@ class _Work:
             try:
                 if self.embedder:
                     embed = functools.partial(self.embedder.embed, io.BytesIO(data))
-                    return c2pa.sign_exact(embed, manifest, signer, parent), None
-                out = c2pa.sign(data, self.found.mime, manifest, signer, parent)
+                    return c2pa.sign_exact(embed, manifest, signer, parent, authority), None
+                out = c2pa.sign(data, self.found.mime, manifest, signer, parent, authority)
                 if out.endswith(tail):
                     return out, None
                 why = "embedding would lose the bytes after the container's end"
@@ -673,7 +747,7 @@ class _Work:
                 why = e.message.partition(";")[0]
             self.detached = True
             self.degradations.append(f"signed in a sidecar: {why}")
-        return data, c2pa.sign_detached(data, manifest, signer, parent)
+        return data, c2pa.sign_detached(data, manifest, signer, parent, authority)
 
     def _parent(self, original: bytes | None) -> Parent | None:
         from labeler.marks.c2pa import Parent
@@ -689,8 +763,8 @@ class _Work:
 
     def _read_back(
         self, before: bytes, out: bytes, store: bytes | None, signed: Reading | None, layout: Layout
-    ) -> tuple[Fact, ...]:
-        """The facts of the result, once everything promised is there and the coded content is what it was."""
+    ) -> Survey:
+        """What the result carries, once everything promised is there and the coded content is what it was."""
         essence = self.found.content.essence
         if before is not self.data:  # the notice changed it
             essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
@@ -698,7 +772,7 @@ class _Work:
             out,
             self.title,
             sidecar=Sidecar(store) if store else None,
-            anchors=trust.own_anchors,
+            anchors=trust.known,
             depth="default",
             limits=self.limits,
             essence=True,
@@ -732,7 +806,7 @@ class _Work:
                     f"the labelled copy did not read back ({what}); nothing was written.",
                     "Please report this with the file's kind and size.",
                 )
-        return again.facts
+        return again
 
     def _lost(self, again: Survey) -> bool:
         """Whether a field of others is there no more; documents may tell when they were changed."""

@@ -23,7 +23,7 @@ from labeler.media.base import Content, Field, Limits, Medium, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
-from labeler.signing.trust import Anchors
+from labeler.signing.trust import Anchors, Purpose
 from labeler.surfaces.layout import Layout, Seen
 
 SCHEMA_VERSION = 1
@@ -393,6 +393,8 @@ def verify(
     assume_ai: bool = False,
     notice_on_page: bool = False,
     trust: Sequence[str | Path] = (),
+    trust_tsa: Sequence[str | Path] = (),
+    trust_identity: Sequence[str | Path] = (),
     name: str | None = None,
     sidecar: bytes | None = None,
     thumbnail: bool = False,
@@ -401,9 +403,11 @@ def verify(
     """What one file carries, and what each rule of the policies makes of it.
 
     ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``policies``
-    are names, or paths of files of your own (``*.json``). ``trust``
-    names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
-    knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small picture of it too.
+    are names, or paths of files of your own (``*.json``). ``trust``, ``trust_tsa`` and ``trust_identity`` name files
+    with certificates of those who vouch for signers, for time, for persons named; they come on top of the lists kept
+    here (`label trust`) and the own identities. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``:
+    the caller knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small
+    picture of it too.
 
     A file that cannot be examined is a report with an ``error``, not an exception.
 
@@ -413,7 +417,12 @@ def verify(
     if not policies:
         raise ConfigError("No policy is named.", f"Choose from: {', '.join(engine.names())}.")
     ids = engine.check(policies)
-    named = lists.from_files(map(Path, trust))
+    named = (
+        *lists.from_files(trust),
+        *lists.from_files(trust_tsa, Purpose.TSA),
+        *lists.from_files(trust_identity, Purpose.IDENTITY),
+    )
+    kept = lists.kept()
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
     digest = None
@@ -425,7 +434,7 @@ def verify(
             data,
             path,
             sidecar=Sidecar(sidecar) if sidecar else beside,
-            anchors=lambda: (*lists.own_anchors(), *named),
+            anchors=lambda: (*lists.own_anchors(), *named, *kept),
             depth=depth,
             limits=limits,
         )
@@ -513,6 +522,12 @@ def _not_checked(found: Survey) -> Iterator[str]:
     yield from found.content.unread
     if any(f.code == "c2pa.remote" for f in found.facts):
         yield "a manifest that is stored elsewhere"
+    if any(f.code == "c2pa.signer.revocation-unchecked" for f in found.facts):
+        yield "whether the signer's certificate was revoked"
+    if any(f.code == "c2pa.time.unchecked" for f in found.facts):
+        yield "who made the time-stamp"
+    if any(f.code == "c2pa.identity.unchecked" for f in found.facts):
+        yield "who is named in the Content Credentials"
 
 
 def verify_many(

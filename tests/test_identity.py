@@ -67,7 +67,7 @@ def test_others_trust_it_once_they_have_its_certificate(
     monkeypatch.setenv("LABEL_DATA_DIR", str(tmp_path / "elsewhere"))
     assert "c2pa.signer.untrusted" in {f.code for f in labeler.verify(data).facts}
     trusted = [f for f in labeler.verify(data, trust=[pem]).facts if f.code == "c2pa.signer.trusted"]
-    assert [f.where for f in trusted] == ["qala.pem"]
+    assert [f.where for f in trusted] == ["Tanba local identity; qala.pem"]
 
 
 @pytest.mark.parametrize("bad", [b"", b"nonsense", None])

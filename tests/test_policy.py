@@ -272,7 +272,7 @@ def pale_and_large() -> bytes:
     return splice(data, xmp.write(None, made, {}, record(made, layout), more)[0])
 
 
-KZ = {"kz.mark.in-time"}  # no time-stamps yet
+KZ = {"kz.mark.in-time"}  # none of these is time-stamped: test_timestamp.py
 EU = {"eu.mark.in-time", "eu.mark.watermark"}
 EU_UNSIGNED = {"eu.mark.signed", "eu.mark.watermark"}
 FILES: dict[str, tuple[Callable[[], bytes], set[str]]] = {

@@ -119,8 +119,23 @@ def problem(report: Report) -> str:
     return capital(printable(report.error.message)) if report.error else ""
 
 
+# what else a rule's message leaves open: which part, who signed and when, and which list says so
+_TOLD = frozenset(
+    {
+        "label.ai-part",
+        "caller.ai",
+        "c2pa.signer.trusted",
+        "c2pa.time.trusted",
+        "c2pa.time.untrusted",
+        "c2pa.time.unchecked",
+        "c2pa.identity.trusted",
+        "c2pa.identity.untrusted",
+    }
+)
+
+
 def traces(report: Report, lang: str) -> Iterator[str]:
-    """The marks that declare AI in one line, then evidence and defects, a line each, strongest first."""
+    """The marks that declare AI in one line, then evidence, strongest first, who signed and when, and defects."""
     declared = [e for e in report.evidence if e.strength is Strength.DECLARED]
     if declared:
         yield f"{say('strength.declared', lang)}: {', '.join(dict.fromkeys(_who(e, lang) for e in declared))}"
@@ -128,9 +143,7 @@ def traces(report: Report, lang: str) -> Iterator[str]:
         if found.strength is not Strength.DECLARED:
             yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
     for fact in report.facts:
-        if fact.code in ("label.ai-part", "caller.ai") or (
-            fact.level is Level.FAILURE and not fact.code.startswith("container.")
-        ):
+        if fact.code in _TOLD or (fact.level is Level.FAILURE and not fact.code.startswith("container.")):
             where = f" [{printable(fact.where)}]" if fact.where else ""
             yield f"{say(f'fact.{fact.code}', lang, default=fact.code)}{where}"
 

@@ -27,7 +27,16 @@ from labeler.words import printable, say
 _BLOCK = 256  # files in a data block
 _THUMBNAILS = 24 << 20  # bytes of thumbnails in a page
 _ITEMS, _TEXT = 60, 300  # facts, traces, marks of one file; characters of one value
-_DETAILS = ("generator", "signer", "time", "reason", "langs")  # of a mark, that people read
+_DETAILS = (  # of a mark, that people read
+    "generator",
+    "signer",
+    "trust_list",
+    "time",
+    "time_authority",
+    "time_list",
+    "reason",
+    "langs",
+)
 # of the words of the interface, those that the page speaks
 _SPOKEN = re.compile(
     r"(verdict|sentence|next|strength|rule|level|basis|heading|html|label|value|mark|status|detail|fact|not-checked)\."
@@ -194,9 +203,16 @@ def _clip(text: object) -> str:
 
 
 def _details(details: dict[str, object]) -> list[list[str]]:
-    found = ((key, details.get(key)) for key in _DETAILS)
-    return [
-        [key, _clip(", ".join(map(str, value)) if isinstance(value, list) else value)]
-        for key, value in found
-        if value
-    ]
+    found = ((key, _plain(details.get(key))) for key in _DETAILS)
+    return [[key, _clip(value)] for key, value in found if value]
+
+
+def _plain(value: object) -> object:
+    match value:
+        case list():
+            return ", ".join(map(str, value))
+        case {"own": True}:
+            return ""  # the signer is then said to be one of this machine
+        case {"name": name, "date": date}:
+            return f"{name} ({date})" if date else name
+    return value
