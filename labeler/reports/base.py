@@ -42,8 +42,9 @@ class Settings:
     time: datetime = field(default_factory=_now)
 
     def fails(self, report: Report) -> bool:
-        """Whether this file needs attention."""
-        return report.error is not None or report.verdict in self.fail_on
+        """Whether this file needs attention: a verdict, a mark that an older copy had, and nobody accepted it."""
+        lost = any(fact.code == "marks.lost" for fact in report.facts)
+        return not report.accepted and (report.error is not None or lost or report.verdict in self.fail_on)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ def problem(report: Report) -> str:
     return capital(printable(report.error.message)) if report.error else ""
 
 
+_TOLD = frozenset({"label.ai-part", "caller.ai", "inventory.changed", "baseline.accepted"})
+
+
 def traces(report: Report, lang: str) -> Iterator[str]:
     """The marks that declare AI in one line, then evidence and defects, a line each, strongest first."""
     declared = [e for e in report.evidence if e.strength is Strength.DECLARED]
@@ -122,9 +126,7 @@ def traces(report: Report, lang: str) -> Iterator[str]:
         if found.strength is not Strength.DECLARED:
             yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
     for fact in report.facts:
-        if fact.code in ("label.ai-part", "caller.ai") or (
-            fact.level is Level.FAILURE and not fact.code.startswith("container.")
-        ):
+        if fact.code in _TOLD or (fact.level is Level.FAILURE and not fact.code.startswith("container.")):
             where = f" [{printable(fact.where)}]" if fact.where else ""
             yield f"{say(f'fact.{fact.code}', lang, default=fact.code)}{where}"
 
