@@ -70,7 +70,6 @@ from .options import check_paths, inputs, interruptible, names, option, standard
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Verify PATHs: files, folders, zip and tar archives, or '-' for standard input."""
     from labeler import Verdict, reports, verify, verify_many
-    from labeler.batch.baseline import Baseline
     from labeler.reports.base import Closing, Settings
     from labeler.words import printable
 
@@ -142,6 +141,8 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             "Nothing to verify was found.", "Name files, or a folder with files of kinds Tañba knows."
         )
     if options["update_baseline"]:
+        from labeler.batch.baseline import Baseline
+
         Baseline.of(findings).save(options["baseline"])
     return 0 if options["exit_zero"] else code
 

@@ -18,8 +18,7 @@ def find(fields, data):
     if tail == b"#kill####":
         os.kill(os.getpid(), signal.SIGKILL)
     if tail == b"#hang####":
-        while True:
-            pass
+        time.sleep(3600)
     if tail == b"#eat#####":
         held = []
         while True:

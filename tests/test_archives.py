@@ -16,7 +16,8 @@ from pictures import encode, label
 
 import labeler
 from labeler import Report
-from labeler.batch.archives import Archive, Bounds
+from labeler.batch.archives import Archive
+from labeler.batch.listing import Bounds
 
 PNG = encode("png", 64, 48)
 FILES = {"b/x.jpg": encode("jpeg", 64, 48), "a.png": PNG, "note.txt": b"text", "b/.hidden.png": PNG}

@@ -104,11 +104,11 @@ def test_what_kills_hangs_or_eats_costs_itself_only(plugin: Path, tmp_path: Path
     for i in range(40):
         (site / f"{i:02}.png").write_bytes(PNG + bad.get(i, b""))
     (site / "z.zip").write_bytes(zipped({f"{i}.png": PNG + bad.get(i, b"") for i in range(6)}))
-    options: dict[str, Any] = {"jobs": 2, "timeout": 1.5, "memory": 512 << 20}
+    options: dict[str, Any] = {"jobs": 2, "timeout": 5, "memory": 512 << 20}
     reports = run(site, **options)
     errors = {r.path.removeprefix(f"{site}/"): r.error.message for r in reports if r.error}
     assert list(errors) == ["03.png", "04.png", "10.png", "20.png", "39.png", "z.zip!/3.png", "z.zip!/4.png"]
-    assert "SIGKILL" in errors["03.png"] and "longer than 1.5 seconds" in errors["10.png"]
+    assert "SIGKILL" in errors["03.png"] and "longer than 5 seconds" in errors["10.png"]
     assert "memory" in errors["20.png"] and "SIGKILL" in errors["z.zip!/3.png"]
     assert all(r.error and r.error.hint for r in reports if r.error) and len(reports) == 46
 
@@ -278,7 +278,7 @@ def test_what_depends_on_time_or_limits_is_not_remembered(plugin: Path, tmp_path
     (site / "a.png").write_bytes(PNG + b"#slow####")
     (report,) = run(site, state=state, timeout=0.25)
     assert report.error and "longer than" in report.error.message
-    (report,) = run(site, state=state, timeout=20)
+    (report,) = run(site, state=state, timeout=60)
     assert report.error is None
 
 

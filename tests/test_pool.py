@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import steps
 
-from labeler.batch.pool import LostError, Pool
+from labeler.batch.pool import Pool
+from labeler.batch.worker import LostError
 
 ROOT = Path(__file__).parent
 
@@ -64,14 +65,16 @@ def test_a_step_that_loses_its_worker_is_the_only_loss(pool: Pool, kind: str, sa
 
 
 @pytest.mark.parametrize("kind", ["eat", "eat slowly"])
-def test_memory_ends_where_the_limit_is(pool: Pool, kind: str) -> None:
-    with pytest.raises(MemoryError):
-        pool.submit(steps.steps, ["a", kind]).result()
-    assert pool.submit(steps.square, 5).result() == 25
+def test_memory_ends_where_the_limit_is(kind: str) -> None:
+    with Pool(1, memory=1 << 30) as pool:
+        with pytest.raises(MemoryError):
+            pool.submit(steps.steps, ["a", kind]).result()
+        assert pool.submit(steps.square, 5).result() == 25
 
 
-def test_the_time_limit_is_that_of_a_step_not_of_the_task(pool: Pool) -> None:
-    assert len(pool.submit(steps.steps, ["a"] * 4, slow=0.4).result()) == 4
+def test_the_time_limit_is_that_of_a_step_not_of_the_task() -> None:
+    with Pool(1, timeout=2.5) as pool:
+        assert len(pool.submit(steps.steps, ["a"] * 4, slow=0.7).result()) == 4
 
 
 def test_workers_are_fresh_and_few() -> None:

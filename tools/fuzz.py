@@ -30,9 +30,12 @@ from pathlib import Path
 from random import Random
 
 import labeler
-from labeler.batch.archives import Archive, Bounds
+from labeler.batch.archives import Archive
+from labeler.batch.hands import cores
+from labeler.batch.listing import Bounds
 from labeler.batch.order import ordered
-from labeler.batch.pool import LostError, Pool, cores
+from labeler.batch.pool import Pool
+from labeler.batch.worker import LostError
 from labeler.errors import LabelError
 from labeler.media import MODULES, Slot, identify
 from labeler.media.base import Limits

@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from labeler import files
+from labeler.batch.listing import SEPARATOR, Bounds, named_so
 from labeler.batch.walk import orphaned
 from labeler.batch.worker import alive
 from labeler.errors import LabelError, LimitError, UnreadableError
 from labeler.files import SIDECAR
 
-SEPARATOR = "!/"
-_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _PACKERS: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -39,37 +38,6 @@ _CHUNK = 1 << 20
 _IN_MEMORY = 32 << 20  # bytes of an unpacked archive; more of it is spooled to a file without a name
 _FREE = 16 << 20  # bytes that any ratio may inflate to: a small blank picture is packed a thousandfold
 _DOCUMENTS = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What an archive may amount to, those within it included; hitting one ends the reading of that archive.
-
-    ``inflated``: bytes of all members. ``ratio``: of unpacked to packed bytes, of what is large. ``nesting``: how
-    many archives deep; what lies deeper is reported, not opened.
-    """
-
-    members: int = 100_000
-    inflated: int = 16 << 30
-    ratio: int = 200
-    nesting: int = 2
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What an archive holds: names (``/`` between parts, ``!/`` behind an archive in it) and sizes of its members.
-
-    ``error``: why it could not be read to its end.
-    """
-
-    members: tuple[tuple[str, int], ...] = ()
-    orphans: tuple[str, ...] = ()
-    error: UnreadableError | None = None
-
-
-def named_so(name: str) -> bool:
-    """Whether the name promises an archive."""
-    return name.lower().endswith(_SUFFIXES)
 
 
 @dataclass

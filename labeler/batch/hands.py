@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
 from labeler._verify import Findings, unexamined
 from labeler.batch import hashes, tasks
-from labeler.batch.archives import Bounds, Listing
 from labeler.batch.hashes import Hashes
-from labeler.batch.pool import MEMORY, TIMEOUT, LostError, Pool, cores
+from labeler.batch.listing import Bounds, Listing
 from labeler.batch.tasks import How, Item
+from labeler.batch.worker import MEMORY, TIMEOUT, LostError
 from labeler.errors import LabelError, UnreadableError
 
 
@@ -34,21 +35,30 @@ def hire(jobs: int | None, executor: Executor | None, timeout: float | None, mem
         return Hands(executor, cores(), tasks.examine_all)
     if jobs == 0:
         return Hands(_Here(), 0, tasks.examine_all)
+    from labeler.batch.pool import Pool
+
     jobs = jobs or cores()
-    return Hands(Pool(jobs, timeout=timeout or TIMEOUT, memory=memory or MEMORY), jobs, tasks.examine)
+    return Hands(
+        Pool(jobs, timeout=timeout or TIMEOUT, memory=memory or MEMORY), jobs, tasks.examine, own=True
+    )
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Hands:
     """Those who work, and what is said where they did not survive it. ``jobs``: how many; 0: this process."""
 
-    def __init__(self, executor: Executor, jobs: int, work: Callable[..., Any]) -> None:
-        self._executor, self.jobs, self._work = executor, jobs, work
+    def __init__(self, executor: Executor, jobs: int, work: Callable[..., Any], own: bool = False) -> None:
+        self._executor, self.jobs, self._work, self._own = executor, jobs, work, own
 
     def __enter__(self) -> Hands:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self._executor, Pool):  # another executor is the caller's
+        if self._own:
             self._executor.shutdown(cancel_futures=True)
 
     def _submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:

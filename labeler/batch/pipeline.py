@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from labeler._verify import Findings, unexamined
-from labeler.batch import archives
-from labeler.batch.archives import SEPARATOR, Listing
 from labeler.batch.hands import Hands
 from labeler.batch.hashes import Hashes
+from labeler.batch.listing import SEPARATOR, Listing, named_so
 from labeler.batch.order import ordered
-from labeler.batch.state import State
 from labeler.batch.tasks import How, Item
 from labeler.batch.walk import Found, Globs
+
+if TYPE_CHECKING:
+    from labeler.batch.state import State
 
 Result = TypeVar("Result")
 _TASK, _FIRST = 32, 4  # small files in a task; in the first ones, so that every worker has something to do
@@ -75,7 +76,7 @@ class Pipeline:
         for f in found:
             item = Item(f.name, f.named, f.relative, f.size)
             listing = None
-            if archives.named_so(f.name):
+            if named_so(f.name):
                 listing, content = self._listing(f.name)
             if listing is None:
                 yield _Todo(item)

@@ -8,7 +8,6 @@ that talk over a pair of sockets: there are no semaphores to leak, and a worker 
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import signal
 import subprocess
@@ -20,23 +19,14 @@ from concurrent.futures import Executor, Future
 from multiprocessing import Pipe
 from typing import Any
 
+from labeler.batch.worker import MEMORY, TIMEOUT, LostError
 from labeler.errors import LabelError, LimitError, UnreadableError
 
-TIMEOUT = 60.0  # seconds a step may take
-MEMORY = 2 << 30  # bytes a worker may map
 _BOOT = (
     "import sys; from multiprocessing.connection import Connection; link = Connection(int(sys.argv[1]));"
     "sys.path[:] = link.recv(); from labeler.batch.worker import serve; serve(link)"
 )
 _STEPS = 20_000  # after so many a worker is replaced, so that what a library leaks does not add up
-
-
-class LostError(Exception):
-    """The worker did not survive a step: ``done`` are the results of those before it, ``reason`` says what happened."""
-
-    def __init__(self, done: list[Any], reason: UnreadableError) -> None:
-        super().__init__(reason.message)
-        self.done, self.reason = done, reason
 
 
 class Pool(Executor):
@@ -206,8 +196,3 @@ def _no_start(why: str) -> LabelError:
 def _hushed() -> bool:
     """Whether this process shows no warnings: its workers then show none either."""
     return bool(warnings.filters) and warnings.filters[0][:3] == ("ignore", None, Warning)
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

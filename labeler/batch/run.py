@@ -12,22 +12,23 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labeler._verify import Depth, Findings, Report, check, judge, unexamined
-from labeler.batch import archives
-from labeler.batch.against import Against
-from labeler.batch.archives import SEPARATOR, Bounds
-from labeler.batch.baseline import Baseline
 from labeler.batch.hands import Hands, hire
-from labeler.batch.inventory import Inventory, Row
+from labeler.batch.listing import SEPARATOR, Bounds, named_so
 from labeler.batch.pipeline import Pipeline
-from labeler.batch.state import State
 from labeler.batch.tasks import How, Item
 from labeler.batch.walk import Globs, Walk
 from labeler.errors import MissingError
 from labeler.facts import Fact, Level
 from labeler.media.base import Limits
 from labeler.signing import trust as lists
+
+if TYPE_CHECKING:
+    from labeler.batch.against import Against
+    from labeler.batch.inventory import Row
+    from labeler.batch.state import State
 
 FEW = 8  # files up to which no worker is started unless asked for
 
@@ -108,16 +109,26 @@ def verify_many(
     anchors = lists.from_files(map(Path, trust))
     how = How(depth, limits, anchors, bounds, likeness=against is not None, thumbnail=thumbnail)
     globs = Globs(tuple(include), tuple(exclude))
-    listed = Inventory.load(Path(inventory)) if inventory else None
-    accepted = Baseline.load(Path(baseline)) if baseline else None
-    known = State(Path(state)) if state else None
+    listed, accepted, known = None, None, None
+    if inventory:
+        from labeler.batch.inventory import Inventory
+
+        listed = Inventory.load(Path(inventory))
+    if baseline:
+        from labeler.batch.baseline import Baseline
+
+        accepted = Baseline.load(Path(baseline))
+    if state:
+        from labeler.batch.state import State
+
+        known = State(Path(state))
     paths = list(paths) if progress else paths
 
     def reports(run: Run) -> Iterator[Report]:
         found = iter(Walk(paths, globs, run.orphans))
         first = list(islice(found, FEW + 1))
         asked = any(x is not None for x in (executor, jobs, timeout, memory, against))
-        few = len(first) <= FEW and not any(archives.named_so(f.name) for f in first)
+        few = len(first) <= FEW and not any(named_so(f.name) for f in first)
         with (
             hire(0 if few and not asked else jobs, executor, timeout, memory) as hands,
             known or nullcontext(),
@@ -157,6 +168,8 @@ def verify_many(
 
 def _older(folder: str | Path, how: How, hands: Hands, known: State | None) -> Against:
     """The marks of the other copy: its containers tell them."""
+    from labeler.batch.against import Against
+
     pipeline = Pipeline(replace(how, depth="fast", thumbnail=False), hands, known, Globs(), [])
     found = pipeline.findings(Walk([folder]))
     return Against((_relative(item), item.path, findings) for item, findings in found)

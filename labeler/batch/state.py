@@ -25,7 +25,7 @@ from typing import Any
 import labeler
 from labeler import evidence
 from labeler._verify import Findings, Problem
-from labeler.batch.archives import Listing
+from labeler.batch.listing import Listing
 from labeler.batch.tasks import How
 from labeler.errors import ConfigError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Status, Strength

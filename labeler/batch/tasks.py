@@ -7,15 +7,19 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labeler import _verify
 from labeler._verify import Depth, Findings
-from labeler.batch.archives import SEPARATOR, Archive, Bounds, Listing
+from labeler.batch.listing import SEPARATOR, Bounds, Listing
 from labeler.errors import UnreadableError
 from labeler.files import Sidecar
 from labeler.media.base import Limits
 from labeler.signing import trust
 from labeler.signing.trust import Anchors
+
+if TYPE_CHECKING:
+    from labeler.batch.archives import Archive
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,12 @@ def _archive(path: str, bounds: Bounds) -> Archive:
     try:
         status = os.stat(path)
     except OSError:
-        return Archive(Path(path), bounds)
+        return _opened(path, bounds, 0, 0)
     return _opened(path, bounds, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(1)  # tasks come in order: the next one is about the same archive
 def _opened(path: str, bounds: Bounds, changed: int, size: int) -> Archive:
+    from labeler.batch.archives import Archive  # zipfile, tarfile and what unpacks
+
     return Archive(Path(path), bounds)

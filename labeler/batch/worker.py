@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import resource
 import signal
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from labeler.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+TIMEOUT = 60.0  # seconds a step may take
+MEMORY = 2 << 30  # bytes a worker may map
 _limit = 0.0  # seconds for a step; 0: this is no worker
+
+
+class LostError(Exception):
+    """The worker did not survive a step: ``done`` are the results of those before it, ``reason`` says what happened."""
+
+    def __init__(self, done: list[Any], reason: UnreadableError) -> None:
+        super().__init__(reason.message)
+        self.done, self.reason = done, reason
 
 
 def alive() -> None:
@@ -21,6 +34,8 @@ def alive() -> None:
 
 def serve(link: Connection) -> None:
     """Do what is sent until the other side is gone."""
+    import resource
+
     global _limit
     _limit, memory = link.recv()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends this process then, whatever it is doing
