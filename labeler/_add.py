@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from labeler import files, media, notices, persons, surfaces
-from labeler._verify import Sidecar, Source, Survey, load, survey
+from labeler._verify import Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
     NoticeError,
@@ -30,6 +30,7 @@ from labeler.errors import (
     WriteError,
 )
 from labeler.facts import Fact, Level, Reading, Status
+from labeler.files import Sidecar
 from labeler.label import Involvement, Label
 from labeler.marks import exif, tc260, xmp
 from labeler.media.base import ExactMedium, Limits, Medium, Painted, RasterSurface, Slot, Surface

@@ -145,11 +145,12 @@ class Update:
         for key in ("/Info", "/Encrypt"):
             if key in self.pdf.trailer:
                 entries[key] = raw(self.pdf.trailer[key])
-        if "/ID" in self.pdf.trailer:
+        ids = self.pdf.trailer.get("/ID")
+        if isinstance(ids, pikepdf.Array) and len(ids) and isinstance(ids[0], pikepdf.String):
             # of where things are, not of what they say: a manifest's bytes come after their place was hashed
             now = hashlib.md5(self.base[-4096:] + repr(offsets).encode(), usedforsecurity=False).digest()
             entries["/ID"] = b"[ <%s> <%s> ]" % (
-                bytes(self.pdf.trailer.ID[0]).hex().encode(),
+                bytes(ids[0]).hex().encode(),
                 now.hex().encode(),
             )
         if not finished:
