@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from labeler import batch, evidence, files, media, notices, persons, surfaces, thumbnails
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
-from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength, Tells
 from labeler.label import Label
 from labeler.marks import xmp
 from labeler.media.base import Content, Field, Limits, Medium, Slot
@@ -26,8 +26,11 @@ from labeler.signing import trust as lists
 from labeler.signing.trust import Anchors
 from labeler.surfaces.layout import Layout, Seen
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SCHEMA_VERSION = 1
-Depth = Literal["fast", "default"]
+Depth = Literal["fast", "default", "deep"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
@@ -127,7 +130,8 @@ class Report:
                     "generator": e.generator,
                     "strength": e.strength,
                     "where": e.where,
-                    "excerpt": e.excerpt[: None if show_values else 80],
+                    "excerpt": (show_values and e.value) or e.excerpt,
+                    "tells": e.tells,
                 }
                 for e in self.evidence
             ],
@@ -187,7 +191,10 @@ def survey(
     ]  # first: their record is signed
     reading, packet, fields = _read_xmp(content)
     readings += [reading] if reading else []
-    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data)]
+    pixels = _pixels(data, limits) if depth == "deep" else None
+    if pixels:
+        facts.append(Fact("pixels.searched", Level.INFORMATIONAL))
+    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data, pixels=pixels)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -254,13 +261,20 @@ def _read_manifests(
         yield reading
 
 
+def _pixels(data: bytes, limits: Limits) -> Image | None:
+    from labeler.media.pixels import first_frame  # imports Pillow
+
+    return first_frame(data, limits)
+
+
 def _traced(found: Evidence) -> Reading:
     """A generator's trace; a declared one is a label, and its source is the mark's kind."""
     where = f"{found.where} {found.excerpt}"
     if found.strength is Strength.DECLARED:
         mark = Mark(found.source, Status.PRESENT, {"where": where})
         return Reading((mark,), (Fact("label.ai", Level.SUCCESS, found.source, where),))
-    return Reading((), (Fact(f"evidence.{found.strength}", Level.INFORMATIONAL, None, where),), (found,))
+    what = found.strength if found.tells is Tells.MADE else found.tells
+    return Reading((), (Fact(f"evidence.{what}", Level.INFORMATIONAL, None, where),), (found,))
 
 
 def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tuple[Field, ...]]:
@@ -345,8 +359,15 @@ def _notice(
 
 
 def _complete(marks: list[Mark]) -> tuple[Mark, ...]:
+    marks = [_named(m) for m in marks]
     kinds = {m.kind for m in marks}
     return (*marks, *(Mark(kind, Status.ABSENT) for kind in _CLEAN if kind not in kinds))
+
+
+def _named(mark: Mark) -> Mark:
+    """With the name of a producer that the mark gives as a code."""
+    name = evidence.producer(str(mark.details.get("producer", "")))
+    return replace(mark, details={**mark.details, "generator": name}) if name else mark
 
 
 def verify(
@@ -467,7 +488,10 @@ def _declared(facts: Iterable[Fact]) -> Iterator[Evidence]:
 
 
 def _not_checked(found: Survey) -> Iterator[str]:
-    yield "generators' traces in pixels and watermarks"
+    if any(f.code == "pixels.searched" for f in found.facts):
+        yield "watermarks that only their makers can read"
+    else:
+        yield "generators' traces in pixels and watermarks"
     yield "captions beside the file"
     if any(f.code == "notice.unchecked" for f in found.facts):
         yield "the visible notice"

@@ -52,6 +52,14 @@ _SIGNER = {
     "signingCredential.ocsp.revoked": "c2pa.signer.revoked",
 }
 _MAX_MANIFESTS = 64
+# assertions whose metadata may say what kind of source the asset is
+_METADATA = (
+    "cawg.metadata",
+    "c2pa.metadata",
+    "stds.iptc",
+    "stds.iptc.photo-metadata",
+    "stds.schema-org.CreativeWork",
+)
 _TRIES = 200  # signatures until a store's size settles
 _guess = 4096  # bytes of the next store: most are as large as the last
 _import_lock = threading.Lock()
@@ -542,6 +550,16 @@ def _ai_claims(manifest: Mapping[str, Any]) -> Iterator[str]:
                     yield f"{action.get('action')} {source}{_agent(action)}"
     if _own_record(manifest) is not None:
         yield ASSERTION
+    for name in _METADATA:
+        for data in _assertions(manifest, name):
+            for key in ("Iptc4xmpExt:DigitalSourceType", "digitalSourceType"):
+                source = str(data.get(key) or "").rsplit("/", 1)[-1]
+                if source in AI_SOURCE_TYPES:
+                    yield f"{name} {source}"
+            if data.get("Iptc4xmpExt:AISystemUsed"):
+                yield f"{name} AISystemUsed"
+    if any(data.get("modelType") for data in _assertions(manifest, "c2pa.ai-disclosure")):
+        yield "c2pa.ai-disclosure"
     for data in _assertions(manifest, "c2pa.ai_generated_content"):
         if data.get("ai_generated") is True:
             yield "c2pa.ai_generated_content"
