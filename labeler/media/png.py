@@ -206,11 +206,15 @@ class _Png:
         data = whole(src, limits)
         head, chunks = walk(data, limits, deep=essence)
         slots, fields = dict[Slot, bytes](), list[Field]()
+        pixels = next(part.start for part in chunks if part.kind == b"IDAT")
         for part, key, text in _texts(data, chunks, limits):
             if _slot(data, part) is Slot.XMP:
                 slots.setdefault(Slot.XMP, text)
             else:
-                fields.append(Field(f"png:{part.kind.decode()}", key, text))
+                late = (
+                    "late-" if part.start > pixels else ""
+                )  # rewritten: who makes a picture writes texts first
+                fields.append(Field(f"png:{late}{part.kind.decode()}", key, text))
         block = exif_block(data, chunks)
         if block is not None:
             slots[Slot.EXIF] = block
