@@ -61,14 +61,14 @@ def find(fields: Iterable[tuple[str, str, bytes]]) -> tuple[Found, ...]:
         if key == PROPERTY and where == "xmp":
             carrier: Carrier = "xmp"
         elif key == NAME:
-            carrier = "native"
+            carrier = "native" if where.startswith("png:") else "elsewhere"
         elif key in ("UserComment", "ImageDescription") and where.startswith("exif:"):
             carrier = "exif" if (where, key) == ("exif:Exif", "UserComment") else "elsewhere"
         else:
             continue
         whole = Value(value).json()
         inner = whole.get(NAME) if isinstance(whole, dict) else None
-        bare = carrier in ("xmp", "native")
+        bare = carrier == "xmp" or key == NAME
         data = inner if isinstance(inner, dict) else whole if bare else None
         if isinstance(data, dict) and not data.keys().isdisjoint((*KEYS, "ServiceProvider")):
             found.append(Found(f"{where} {key}", carrier, data, data is inner))

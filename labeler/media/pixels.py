@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
 from labeler.errors import LimitError, NoticeError, UnreadableError
-from labeler.media.base import Box, Limits
+from labeler.media.base import Box, KeepsPixels, Limits
 
 NEAR = 8  # how far a palette entry may be from the grey it stands for
 # Exif 2.32, tag 0x0112: how the stored picture is turned to be upright
@@ -22,6 +22,9 @@ _TO_UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 _TO_STORED = _TO_UPRIGHT | {6: Transpose.ROTATE_90, 8: Transpose.ROTATE_270}
+
+_COMMON = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
+_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
 
 def swaps(orientation: int) -> bool:
@@ -84,6 +87,32 @@ def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
             f"The picture's pixels cannot be read{why}.", "Open and export it again."
         ) from e
     check_pixels(image.size, frames, limits)
+    return image
+
+
+def first_frame(source: bytes | KeepsPixels, limits: Limits) -> Image.Image | None:
+    """The first frame as it is stored, decoded: not turned, nothing composed; None where it cannot be decoded.
+
+    Only grey, RGB and palettes, of 8 bits a sample or less, with or without transparency; others are None too.
+
+    Raises:
+        LimitError: too many pixels.
+    """
+    try:
+        image = _opened(source, limits) if isinstance(source, bytes) else source.first_frame()
+    except Image.DecompressionBombError as e:
+        raise LimitError(f"The picture is too large to decode ({e}).") from e
+    except LimitError:
+        raise
+    except Exception:  # Pillow's plugins raise whatever the bytes make them raise
+        return None
+    return image if image.mode in _PLAIN else None
+
+
+def _opened(data: bytes, limits: Limits) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=_COMMON)
+    check_pixels(image.size, 1, limits)
+    image.load()
     return image
 
 
