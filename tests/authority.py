@@ -20,106 +20,80 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pki import DAY, INT, KINDS, NOW, NULL, OCT, SEQ, SHA256, certificate, key_pem, name, oid, pem, tlv
 
+from labeler.signing import asn1
 from labeler.signing.identity import Identity
 from labeler.signing.signers import KeySigner
-
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
-DAY = dt.timedelta(days=1)
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """A root, or whoever issues below it."""
+    """A root, or whoever stands below it; each has a key of its own."""
 
     certificate: x509.Certificate
-    key: Key
+    key: ec.EllipticCurvePrivateKey
 
     @property
     def pem(self) -> bytes:
-        return self.certificate.public_bytes(ser.Encoding.PEM)
+        return pem(self.certificate)
 
     def save(self, path: Path) -> Path:
         path.write_bytes(self.pem)
         return path
 
 
-def root(
-    name: str = "Test Root", *, start: dt.datetime = NOW - 3650 * DAY, end: dt.datetime = NOW + 3650 * DAY
-) -> Issuer:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = _name(name)
-    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-    built = (
-        _builder(subject, subject, key, start, end)
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .add_extension(usage, True)
+def _name(common: str) -> x509.Name:
+    return name(((NameOID.ORGANIZATION_NAME, common), (NameOID.COMMON_NAME, common)))
+
+
+def root(common: str = "Test Root") -> Issuer:
+    key, subject = KINDS["es256"](), _name(common)
+    usage = "key_cert_sign crl_sign"
+    made = certificate(
+        key.public_key(), (key, subject), subject, start=NOW - 3650 * DAY, usage=usage, purposes=(), ca=True
     )
-    return Issuer(built.sign(key, hashes.SHA256()), key)
+    return Issuer(made, key)
 
 
 def leaf(
     issuer: Issuer,
-    name: str,
+    common: str,
     usages: list[x509.ObjectIdentifier],
     *,
     start: dt.datetime = NOW - 30 * DAY,
     end: dt.datetime = NOW + 30 * DAY,
     extensions: tuple[x509.ExtensionType, ...] = (),
-    key: Key | None = None,
 ) -> Issuer:
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-    built = (
-        _builder(_name(name), issuer.certificate.subject, key, start, end)
-        .add_extension(x509.BasicConstraints(False, None), True)
-        .add_extension(usage, True)
-        # RFC 3161, 2.3: critical, and alone
-        .add_extension(x509.ExtendedKeyUsage(usages), usages == [ExtendedKeyUsageOID.TIME_STAMPING])
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False)
+    key = KINDS["es256"]()
+    made = certificate(
+        key.public_key(),
+        (issuer.key, issuer.certificate.subject),
+        _name(common),
+        start=start,
+        end=end,
+        purposes=(),
+        ca=False,
+        extra=[
+            # for time-stamping: critical, and alone (RFC 3161, 2.3)
+            (x509.ExtendedKeyUsage(usages), usages == [ExtendedKeyUsageOID.TIME_STAMPING]),
+            *((e, False) for e in extensions),
+        ],
     )
-    for extension in extensions:
-        built = built.add_extension(extension, False)
-    return Issuer(built.sign(issuer.key, hashes.SHA256()), key)
+    return Issuer(made, key)
 
 
 def signer(issuer: Issuer, name: str = "Example Studio", **more: Any) -> Identity:
     """An identity that this root vouches for; ``more`` as in `leaf`."""
     made = leaf(issuer, name, [ExtendedKeyUsageOID.EMAIL_PROTECTION], **more)
-    key = made.key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
-    return Identity(name, KeySigner(made.pem + issuer.pem, "es256", key))
+    return Identity(name, KeySigner(made.pem + issuer.pem, "es256", key_pem(made.key)))
 
 
 def stamper(issuer: Issuer, name: str = "Test Clock", **more: Any) -> Issuer:
     return leaf(issuer, name, [ExtendedKeyUsageOID.TIME_STAMPING], **more)
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, common),
-            x509.NameAttribute(NameOID.COMMON_NAME, common),
-        ]
-    )
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, start: dt.datetime, end: dt.datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-    )
 
 
 def status(issuer: Issuer, responder: Issuer, certificate: x509.Certificate, revoked: bool) -> bytes:
@@ -142,56 +116,20 @@ def status(issuer: Issuer, responder: Issuer, certificate: x509.Certificate, rev
 # ---- RFC 3161, in DER
 
 
-def der(tag: int, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    if len(body) < 0x80:
-        return bytes((tag, len(body))) + body
-    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + body
-
-
 def seq(*parts: bytes) -> bytes:
-    return der(0x30, *parts)
+    return tlv(SEQ, *parts)
 
 
 def integer(value: int) -> bytes:
-    return der(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+    return tlv(INT, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-def oid(dotted: str) -> bytes:
-    first, second, *rest = map(int, dotted.split("."))
-    out = bytearray([first * 40 + second])
-    for arc in rest:
-        septets = [arc & 0x7F]
-        while arc := arc >> 7:
-            septets.append(0x80 | (arc & 0x7F))
-        out += bytes(reversed(septets))
-    return der(0x06, bytes(out))
-
-
-def elements(data: bytes) -> list[tuple[int, bytes]]:
-    """The elements of a DER body, as tag and whole encoding."""
-    out, at = [], 0
-    while at < len(data):
-        head, size = 2, data[at + 1]
-        if size & 0x80:
-            head, size = 2 + (size & 0x7F), int.from_bytes(data[at + 2 : at + 2 + (size & 0x7F)], "big")
-        out.append((data[at], data[at : at + head + size]))
-        at += head + size
-    return out
-
-
-def body(encoded: bytes) -> bytes:
-    size = encoded[1]
-    return encoded[2 + (size & 0x7F if size & 0x80 else 0) :]
-
-
-_SHA256 = seq(oid("2.16.840.1.101.3.4.2.1"), der(0x05))
+_SHA256 = seq(oid(SHA256), NULL)
 _TST_INFO, _SIGNED_DATA = oid("1.2.840.113549.1.9.16.1.4"), oid("1.2.840.113549.1.7.2")
 
 
 def _attribute(kind: str, value: bytes) -> bytes:
-    return seq(oid(kind), der(0x31, value))
+    return seq(oid(kind), tlv(0x31, value))
 
 
 def answer(
@@ -205,56 +143,52 @@ def answer(
     spoil_signature: bool = False,
 ) -> bytes:
     """A TimeStampResp (RFC 3161, 2.4.2) with a token over CMS SignedData (RFC 5652) and ESSCertIDv2 (RFC 5816)."""
-    asked = elements(body(query))
-    imprint, nonce = asked[1][1], next((e for tag, e in asked[2:] if tag == 0x02), b"")
+    asked = asn1.parse(query)[0].children
+    imprint, nonce = asked[1].raw, next(e for e in asked[2:] if e.tag == INT)
+    reflected = nonce.raw
     if change_imprint:
         imprint = imprint[:-1] + bytes((imprint[-1] ^ 1,))
     if change_nonce:
-        nonce = integer(int.from_bytes(body(nonce), "big") ^ 2)
+        reflected = integer(int.from_bytes(nonce.content, "big") ^ 2)
     info = seq(
         integer(1),
         oid("1.2.3.4.1"),
         imprint,
         integer(int.from_bytes(os.urandom(8), "big")),
-        der(0x18, at.strftime("%Y%m%d%H%M%SZ").encode()),
-        nonce,
+        tlv(0x18, at.strftime("%Y%m%d%H%M%SZ").encode()),
+        reflected,
     )
-    certificate = authority.certificate
-    encoded = certificate.public_bytes(ser.Encoding.DER)
+    encoded = authority.certificate.public_bytes(ser.Encoding.DER)
     attributes = sorted(
         (
             _attribute("1.2.840.113549.1.9.3", _TST_INFO),
-            _attribute("1.2.840.113549.1.9.4", der(0x04, hashlib.sha256(info).digest())),
+            _attribute("1.2.840.113549.1.9.4", tlv(OCT, hashlib.sha256(info).digest())),
             _attribute(
-                "1.2.840.113549.1.9.16.2.47", seq(seq(seq(der(0x04, hashlib.sha256(encoded).digest()))))
+                "1.2.840.113549.1.9.16.2.47", seq(seq(seq(tlv(OCT, hashlib.sha256(encoded).digest()))))
             ),
         )
     )
-    signed = der(0x31, *attributes)
-    key = authority.key
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
-    if spoil_signature:
-        signature = key.sign(signed + b"!", ec.ECDSA(hashes.SHA256()))
+    signed = tlv(0x31, *attributes)
+    signature = authority.key.sign(signed + b"!" * spoil_signature, ec.ECDSA(hashes.SHA256()))
     signer_info = seq(
         integer(1),
-        seq(certificate.issuer.public_bytes(), integer(certificate.serial_number)),
+        seq(authority.certificate.issuer.public_bytes(), integer(authority.certificate.serial_number)),
         _SHA256,
-        der(0xA0, *attributes),
+        tlv(0xA0, *attributes),
         seq(oid("1.2.840.10045.4.3.2")),
-        der(0x04, signature),
+        tlv(OCT, signature),
     )
     data = seq(
         integer(3),
-        der(0x31, _SHA256),
-        seq(_TST_INFO, der(0xA0, der(0x04, info))),
-        der(0xA0, encoded, *chain),
-        der(0x31, signer_info),
+        tlv(0x31, _SHA256),
+        seq(_TST_INFO, tlv(0xA0, tlv(OCT, info))),
+        tlv(0xA0, encoded, *chain),
+        tlv(0x31, signer_info),
     )
-    return seq(seq(integer(0)), seq(_SIGNED_DATA, der(0xA0, data)))
+    return seq(seq(integer(0)), seq(_SIGNED_DATA, tlv(0xA0, data)))
 
 
-REJECTED = seq(seq(integer(2), seq(der(0x0C, b"not today")), der(0x03, b"\x00\x00\x00\x01")))
+REJECTED = seq(seq(integer(2), seq(tlv(0x0C, b"not today")), tlv(0x03, b"\x00\x00\x00\x01")))
 
 
 # ---- servers
@@ -308,8 +242,8 @@ def serve(reply: Reply, *, context: ssl.SSLContext | None = None) -> Iterator[We
 
 def send(handler: BaseHTTPRequestHandler, data: bytes, status: int = 200, **headers: str) -> None:
     handler.send_response(status)
-    for name, value in {"Content-Type": "application/timestamp-reply", **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
+    for header, value in {"Content-Type": "application/timestamp-reply", **headers}.items():
+        handler.send_header(header.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(data)))
     handler.end_headers()
     handler.wfile.write(data)
@@ -341,8 +275,7 @@ def tls(folder: Path) -> tuple[Path, ssl.SSLContext]:
     issuer = root("Web Root")
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = leaf(issuer, "Web", [ExtendedKeyUsageOID.SERVER_AUTH], extensions=(names,))
-    private = made.key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
-    (folder / "web.pem").write_bytes(private + made.pem)
+    (folder / "web.pem").write_bytes(key_pem(made.key) + made.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "web.pem")
     return issuer.save(folder / "web-root.pem"), context

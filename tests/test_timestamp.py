@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import authority
@@ -20,6 +21,7 @@ from authority import DAY, NOW, REJECTED, Web, clock, drip, hang, send, serve
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pictures import MIMES, c2pa_reader, encode, encypher, label
+from pki import key_pem
 from variants.pdf import document, saved
 
 import labeler
@@ -138,6 +140,36 @@ def test_the_network_is_asked_once_for_each_signature_and_nothing_else() -> None
         dry = labeler.add(encode("png"), None, label(), identity=SIGNER, tsa=web.url, dry_run=True)
         assert not dry.unchanged and dry.time_stamp is None
         assert len(web.asked) == 1
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A signer that c2pa calls back, as it does commands and tokens."""
+
+    inner: KeySigner
+
+    @property
+    def chain(self) -> bytes:
+        return self.inner.chain
+
+    @property
+    def algorithm(self) -> str:
+        return self.inner.algorithm
+
+    def sign(self, data: bytes) -> bytes:
+        return self.inner.sign(data)
+
+
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_signatures_made_elsewhere_are_stamped_too(sidecar: bool, lists: dict[str, list[Path]]) -> None:
+    assert isinstance(SIGNER.signer, KeySigner)
+    identity = Identity("hsm", Elsewhere(SIGNER.signer))
+    with clock(STAMPER) as web:
+        receipt = labeler.add(encode("png"), None, label(), identity=identity, tsa=web.url, sidecar=sidecar)
+    report = labeler.verify(receipt.data, sidecar=receipt.sidecar_data, **lists)
+    assert {"c2pa.signer.trusted", "c2pa.time.trusted"} <= codes(report)
+    with clock(STAMPER, change_nonce=True) as web, pytest.raises(TimeStampError, match="nonce mismatch"):
+        labeler.add(encode("png"), None, label(), identity=identity, tsa=web.url, sidecar=sidecar)
 
 
 def test_where_we_embed_ourselves_an_authority_is_asked_a_few_times_at_most() -> None:
@@ -299,7 +331,7 @@ def test_optional_means_signed_all_the_same_and_told(lists: dict[str, list[Path]
 
 def test_a_bad_identity_is_not_blamed_on_the_authority() -> None:
     bad = authority.leaf(ROOT, "Web server", [ExtendedKeyUsageOID.SERVER_AUTH])
-    key = bad.key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
+    key = key_pem(bad.key)
     with clock(STAMPER) as web, pytest.raises(labeler.LabelError) as caught:
         labeler.add(
             encode("png"),
