@@ -345,7 +345,7 @@ class _Tiff:
             slots=slots(tiff),
             size=tiff.shown,
             essence=_essence(tiff, limits) if essence else (),
-            takes=frozenset({Slot.XMP} if why is _PAGES else ()) if why else None,
+            takes=frozenset({Slot.XMP, Slot.EXIF} if why is _PAGES else ()) if why else None,
             why=why,
         )
 
