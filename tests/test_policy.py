@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from importlib import resources
@@ -402,6 +403,11 @@ def test_a_policy_of_ones_own_stands_beside_the_others(own: Path) -> None:
     assert {r.policy for r in report.rules} == {"kz", "house"}
     unread = labeler.verify(b"", policies=("kz", str(own)))
     assert unread.verdicts == {"kz": "unreadable", "house": "unreadable"}
+
+
+def test_a_policy_of_no_date_is_a_file_all_the_same(own: Path) -> None:
+    os.utime(own, ns=(0, 0))
+    assert engine.load(str(own))["id"] == "house"
 
 
 def test_it_is_read_again_when_it_changes(own: Path) -> None:

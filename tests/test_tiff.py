@@ -836,6 +836,15 @@ def test_a_signed_tiff_is_read_and_labelled_again(name: str) -> None:
     assert labeler.add(second.data, None, label(system="Another 2"), notice="band").unchanged
 
 
+def test_an_exif_field_that_is_cut_off_is_left_out() -> None:
+    comment = b"ASCII\0\0\0a steppe"
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = comment
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    whole, cut = (splice(variant("rgb"), {Slot.EXIF: b}) for b in (block, block[:-4]))
+    assert comment in whole and cut == variant("rgb")
+
+
 def test_c2pa_gives_many_pages_one_without_a_picture() -> None:
     """Why these need a sidecar: were this mended, they could be signed within."""
     data = variant("pages")

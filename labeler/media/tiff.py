@@ -262,8 +262,9 @@ def _puts(tiff: Tiff, block: bytes) -> Puts:
     new = []
     for now, then in ((tiff.pages[0], first), (_details(tiff), details)):
         held = {e.tag: tiff.data[e.place : e.place + e.size] for e in now.entries} if now else {}
-        told = {e.tag: (e, block[e.place : e.place + e.size]) for e in _told(then)}
-        new.append({t: Value(e.kind, e.number, v) for t, (e, v) in told.items() if held.get(t) != v})
+        told = [(e, block[e.place : e.place + e.size]) for e in _told(then)]
+        whole = [(e, v) for e, v in told if len(v) == e.size]
+        new.append({e.tag: Value(e.kind, e.number, v) for e, v in whole if held.get(e.tag) != v})
     return Puts(*new)
 
 
@@ -344,7 +345,7 @@ class _Tiff:
             slots=slots(tiff),
             size=tiff.shown,
             essence=_essence(tiff, limits) if essence else (),
-            takes=frozenset({Slot.XMP} if why is _PAGES else ()) if why else None,
+            takes=frozenset({Slot.XMP, Slot.EXIF} if why is _PAGES else ()) if why else None,
             why=why,
         )
 

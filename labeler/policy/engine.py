@@ -82,8 +82,12 @@ def load(name: str) -> Mapping[str, Any]:
     return _load(_key(name))
 
 
+def _is_path(name: str) -> bool:
+    return name.endswith(".json") or "/" in name or os.sep in name
+
+
 def _key(name: str) -> _Key:
-    if not name.endswith(".json") and os.sep not in name:
+    if not _is_path(name):
         return name, 0, 0
     try:
         found = os.stat(name)
@@ -95,8 +99,8 @@ def _key(name: str) -> _Key:
 
 @functools.lru_cache(64)
 def _load(key: _Key) -> Mapping[str, Any]:
-    name, written, size = key
-    if written:
+    name, _, size = key
+    if _is_path(name):
         return _checked(name, size)
     if name not in names():
         raise ConfigError(
