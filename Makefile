@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test tools lint lock samples bench sheet clean
+.PHONY: demo test tools lint lock samples bench bench-batch fuzz sheet clean
 
 demo: $(READY)  ## Label and verify the samples, and say where to look.
 	@sh tools/demo.sh $(BIN)/label
@@ -33,6 +33,12 @@ samples: $(READY)
 
 bench: $(READY) tools
 	@$(BIN)/python benchmarks/bench.py
+
+bench-batch: $(READY) tools
+	@$(BIN)/python benchmarks/batch.py
+
+fuzz: $(READY)  ## Verify 50,000 mutated and truncated files.
+	@$(BIN)/python tools/fuzz.py --count 50000
 
 sheet: $(READY)  ## Draw out/contact-sheet.png: every kind of notice at a glance.
 	@mkdir -p out && $(BIN)/python tools/contact_sheet.py out/contact-sheet.png

@@ -46,9 +46,11 @@ class Against:
             return
         older, how = self._find(relative, findings.likeness or Likeness())
         here = {m.kind for m in findings.marks if m.status is not Status.ABSENT}
-        for kind in older.marks if older else ():
+        if older is None:
+            return
+        for kind in older.marks:
             if kind not in here and not (kind in _WHOLE and here & _WHOLE):
-                yield Fact("marks.lost", Level.FAILURE, kind, f"{older.path if older else ''} ({how})")
+                yield Fact("marks.lost", Level.FAILURE, kind, f"{kind}: {older.path} ({how})")
 
     def _find(self, relative: str, likeness: Likeness) -> tuple[Older | None, str]:
         if found := self._by_name.get(relative):

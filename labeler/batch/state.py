@@ -56,7 +56,7 @@ class State:
             self._open()
         except (OSError, sqlite3.Error) as e:
             raise ConfigError(
-                f"The state file {path} cannot be used ({e}).", "Remove it, or name another with --state."
+                f"The state file {path} cannot be used ({e}).", "Name another with --state."
             ) from e
 
     def _open(self) -> None:
