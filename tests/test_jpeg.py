@@ -603,6 +603,7 @@ def test_what_only_looks_like_the_trailer_tells_nothing() -> None:
     assert samsung(coded() + made.samsung((1, b"film", bytes(100_000)))) == [("film", bytes(65536))]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))
 def test_no_trailer_surprises(head: bytes, at: int, value: int) -> None:
     tail = bytearray(head + made.EDITED)

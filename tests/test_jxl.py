@@ -14,7 +14,7 @@ from pathlib import Path
 
 import brotli
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import c2pa_reader, encypher, label
 from variants import jxl as make
@@ -81,12 +81,14 @@ def side(number: int) -> list[tuple[int, int]]:
     return [(choice, 2), (number - 1, (9, 13, 18, 30)[choice])]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1 << 14), st.integers(1, 1 << 13), st.integers(1, 8))
 def test_any_size_and_orientation(width: int, height: int, turn: int) -> None:
     head = bits((0, 1), *side(height), (0, 3), *side(width), (0, 1), (1, 1), (turn - 1, 3))
     assert read(head).size == ((height, width) if turn > 4 else (width, height))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 32), st.integers(1, 32), st.integers(0, 7))
 def test_small_sizes_and_ratios(across: int, down: int, ratio: int) -> None:
     about = [(across - 1, 5)] if not ratio else []
@@ -266,6 +268,7 @@ def test_bombs() -> None:
         read(both, Limits(max_inflated=1100))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_bytes_surprise(data: st.DataObject) -> None:
     source = bytearray(variant(data.draw(st.sampled_from(["bare-lossy", "from-jpeg", "open-ended"]))))

@@ -784,6 +784,12 @@ def test_iptc_is_found_in_whatever_order_it_was_written(order: str, kind: int) -
         assert [(f.key, f.value) for f in read(data).fields] == [("2:5", b"title"), ("2:80", b"A")]
 
 
+def test_several_pages_take_all_but_the_manifest() -> None:
+    receipt = labeler.add(variant("pages"), None, label(), notice="none")
+    assert receipt.marks == ("xmp", "exif", "sidecar")
+    assert [d for d in receipt.degradations if d.startswith("signed in a sidecar: a manifest")]
+
+
 def test_what_helps_is_said_where_a_sidecar_would_contradict(tmp_path: Path) -> None:
     manifest = c2pa.definition(label(), {}, title="x", parent=False, drawn=False)
     one, many = (

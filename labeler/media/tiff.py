@@ -345,7 +345,7 @@ class _Tiff:
             slots=slots(tiff),
             size=tiff.shown,
             essence=_essence(tiff, limits) if essence else (),
-            takes=frozenset({Slot.XMP, Slot.EXIF} if why is _PAGES else ()) if why else None,
+            takes=self.info.slots - ({Slot.C2PA} if why is _PAGES else self.info.slots) if why else None,
             why=why,
         )
 
