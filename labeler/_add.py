@@ -436,6 +436,7 @@ class _Work:
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
         self.detached = detached or beside is not None or Slot.C2PA not in found.takes
         self.drawable = True
+        self.undrawn: NoticeError | None = None
         self.sealed = ""
         self.written: list[str] = []  # kinds of marks in the metadata
         self.degradations: list[str] = []
@@ -449,15 +450,19 @@ class _Work:
 
     @cached_property
     def surface(self) -> Surface | None:
-        """Where a notice can be drawn on this file."""
-        return self.medium.surface(io.BytesIO(self.data), self.limits)
+        """Where a notice can be drawn on this file; if nowhere, ``undrawn`` may tell why."""
+        try:
+            return self.medium.surface(io.BytesIO(self.data), self.limits)
+        except NoticeError as e:
+            self.undrawn = e
+            return None
 
     def mode(self, wanted: str) -> Mode:
         """The notice's mode; a notice that stands there stays, since nothing here can take it away."""
         self.drawable = self.medium.info.surface != "none" and (wanted == "none" or self.surface is not None)
         if not self.drawable:
             if wanted not in ("auto", "none"):
-                raise NoticeError(
+                raise self.undrawn or NoticeError(
                     f"a notice cannot be drawn on this kind ({self.medium.info.name}).",
                     "Convert it to PNG or JPEG, or show the notice beside it and pass --notice none.",
                 )
@@ -567,7 +572,7 @@ class _Work:
                 "notice": layout.to_dict(),
                 "signed": True,
             }
-            out = self._put_metadata(painted, layout, record)
+            described = self._put_metadata(painted, layout, record)
             parent = self._parent(original)
             manifest = c2pa.definition(
                 self.label,
@@ -577,10 +582,17 @@ class _Work:
                 drawn=drawn is not None,
                 transcoded=drawn is not None and not drawn.exact,
             )
-            out, store = self._sign(out, manifest, signer, parent, authority)
+            out, store = self._sign(described, manifest, signer, parent, authority)
             # c2pa reads back what it embeds itself, but tells nothing of the time
             signed = None if store or authority or self.embedder else c2pa.just_signed(record)
-            result = self._read_back(painted, out, store, signed, layout)
+            try:
+                result = self._read_back(painted, out, store, signed, layout)
+            except (ReadBackError, UnreadableError):
+                if self.detached or Slot.C2PA in self.found.content.slots:
+                    raise
+                self._detach("with an embedded manifest the file did not read back")
+                out, store = self._sign(described, manifest, signer, parent, authority)
+                result = self._read_back(painted, out, store, None, layout)
             if same:
                 same.result()
         marks = (
@@ -607,6 +619,8 @@ class _Work:
             self.degradations.append(
                 f"no notice was drawn: {self.sealed}; show it beside the document, or ask for it with --notice"
             )
+        elif self.undrawn:
+            self.degradations.append(f"{self.undrawn.message.rstrip('.')}; show it beside the picture")
         elif not self.drawable:
             self.degradations.append(
                 "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
@@ -717,6 +731,9 @@ class _Work:
             except exif.OccupiedError as e:
                 del texts["exif"], changed["exif"]
                 why_not = f"the TC260 label that is there was kept as it is: {e.message}"
+        if "native" in changed and Slot.AIGC not in self.found.takes:
+            del texts["native"], changed["native"]
+            why_not = "the TC260 label that is there was kept as it is: its place in this file is only read"
         if "native" in changed:
             puts[Slot.AIGC] = changed["native"].encode()
         return _Chinese(texts, puts, bool(changed), why_not)
@@ -746,9 +763,12 @@ class _Work:
                 if Slot.C2PA in self.found.content.slots:
                     raise
                 why = e.message.partition(";")[0]
-            self.detached = True
-            self.degradations.append(f"signed in a sidecar: {why}")
+            self._detach(why)
         return data, c2pa.sign_detached(data, manifest, signer, parent, authority)
+
+    def _detach(self, why: str) -> None:
+        self.detached = True
+        self.degradations.append(f"signed in a sidecar: {why}")
 
     def _parent(self, original: bytes | None) -> Parent | None:
         from labeler.marks.c2pa import Parent

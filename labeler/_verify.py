@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from labeler import evidence, files, media, notices, persons, surfaces, thumbnails
 from labeler import likeness as likenesses
-from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
+from labeler.errors import ConfigError, LabelError, LimitError, NoticeError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength, Tells
 from labeler.files import Sidecar
 from labeler.label import Label
@@ -38,8 +38,6 @@ SCHEMA_VERSION = 1
 Depth = Literal["fast", "default", "deep"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 4 << 20  # from this size on, hashing beside validating is worth a thread
-# kinds without a medium of ours in which c2pa looks for a manifest all the same
-_C2PA_READS = frozenset({"image/avif"})
 _LARGE = 0.05  # capital letters of a notice, as a share of the short side (GB 45438-2025 section 5.2)
 _CLEAN = ("c2pa", "sidecar", "xmp", "exif", "notice")  # every report tells of these, absent or not
 
@@ -292,7 +290,7 @@ def _read_manifests(
 ) -> Iterator[Reading]:
     if signed:
         yield signed
-    elif Slot.C2PA in content.slots or (medium.info.c2pa == "sidecar" and content.mime in _C2PA_READS):
+    elif Slot.C2PA in content.slots:
         from labeler.marks import c2pa
 
         reading = c2pa.read(io.BytesIO(data), content.mime or medium.info.mime, anchors())
@@ -402,8 +400,11 @@ def _notice(
             Fact("notice.unchecked", Level.INFORMATIONAL, "notice"),
         )
     words = notices.words(label, medium.info.kind, claim.langs).get(claim.tier)
-    surface = opened() if words else None
     seen = Seen()
+    try:
+        surface = opened() if words else None
+    except NoticeError as e:  # what cannot be drawn on here cannot be looked at either
+        surface, seen = None, Seen(doubt=f"it was not looked for, since {e.message}")
     if words and surface is not None:
         seen = surfaces.load(medium.info.surface).recognise(surface, claim, words)
     if seen.doubt:

@@ -12,6 +12,7 @@ import labeler
 
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".svg": "svg", ".gif": "gif"}
 SUFFIXES |= {".tif": "tiff", ".tiff": "tiff", ".dng": "raw", ".cr2": "raw", ".nef": "raw"}
+SUFFIXES |= {".avif": "avif", ".heic": "heif", ".heif": "heif"}
 
 
 def rows(corpus: Path) -> list[dict[str, str]]:

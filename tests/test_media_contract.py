@@ -106,9 +106,9 @@ def exif_block(text: str) -> bytes:
 @every
 def test_splice_of_exif_and_nothing_else_moves(module: str, name: str) -> None:
     data, medium = variants(module)[name], load(module)
-    if Slot.EXIF not in medium.info.slots:
-        return
     before = medium.read(io.BytesIO(data), LIMITS, essence=True)
+    if Slot.EXIF not in (medium.info.slots if before.takes is None else before.takes):
+        return
     block = exif_block("a steppe")
     once = spliced(medium, data, block, Slot.EXIF)
     after = medium.read(io.BytesIO(once), LIMITS, essence=True)
@@ -225,24 +225,21 @@ def timing(data: bytes) -> list[object]:
 @pytest.mark.parametrize("band", [False, True])
 def test_painting_changes_only_the_box(module: str, name: str, band: bool) -> None:
     data, medium = variants(module)[name], load(module)
-    surface = medium.surface(io.BytesIO(data), LIMITS)
-    if medium.info.surface != "raster":
-        assert surface is None or isinstance(surface, VectorSurface | PageSurface)
-        return
-    assert isinstance(surface, RasterSurface)
     before = medium.read(io.BytesIO(data), LIMITS)
-    width, height = surface.size
-    assert (width, height) == before.size
-    box = surface.fit(
-        Box(0, height, width, 24) if band else Box(width // 8, height // 2, width // 3, height // 5),
-        band=band,
-    )
-    plate = Image.new("RGB", (box.w, box.h))
-    plate.paste("white", (box.w // 4, box.h // 4, box.w // 2, box.h // 2))
+    width, height = before.size or (0, 0)
+    wanted = Box(0, height, width, 24) if band else Box(width // 8, height // 2, width // 3, height // 5)
     try:
+        surface = medium.surface(io.BytesIO(data), LIMITS)
+        if medium.info.surface != "raster":
+            assert surface is None or isinstance(surface, VectorSurface | PageSurface)
+            return
+        assert isinstance(surface, RasterSurface) and surface.size == before.size
+        box = surface.fit(wanted, band=band)
+        plate = Image.new("RGB", (box.w, box.h))
+        plate.paste("white", (box.w // 4, box.h // 4, box.w // 2, box.h // 2))
         painted = surface.paint(plate, box, band=band)
-    except NoticeError as e:
-        assert band and e.hint == "Use --notice plate."  # a picture whose place in the file another one knows
+    except NoticeError as e:  # a reason worth telling: each medium's own tests say for which variants
+        assert e.message and e.hint and medium.info.loss
         return
     after = medium.read(io.BytesIO(painted.data), LIMITS)
     assert after.slots.get(Slot.XMP) == before.slots.get(Slot.XMP) and after.trailing == before.trailing

@@ -9,6 +9,8 @@ need djxl libjxl-tools
 need pngcheck pngcheck
 need webpinfo webp
 need rsvg-convert librsvg2-bin
+need avifdec libavif-bin
+need heif-info libheif-examples
 need qpdf qpdf
 need pdftotext poppler-utils
 need xmllint libxml2-utils

@@ -52,7 +52,22 @@ __all__ = [
 ]
 
 HEAD = 4096
-MODULES = ("png", "jpeg", "webp", "svg", "gif", "raw", "tiff", "jxl", "jp2", "psd", "pdf", "picture")
+MODULES = (
+    "png",
+    "jpeg",
+    "webp",
+    "svg",
+    "gif",
+    "raw",
+    "tiff",
+    "avif",
+    "heif",
+    "jxl",
+    "jp2",
+    "psd",
+    "pdf",
+    "picture",
+)
 
 
 @functools.cache

@@ -301,7 +301,11 @@ class Medium(Protocol):
         """
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
-        """Where a notice can be drawn, or None. Pixels are decoded only when asked for."""
+        """Where a notice can be drawn, or None. Pixels are decoded only when asked for.
+
+        Raises:
+            UnreadableError: malformed. NoticeError: not on this file, or not here, for a reason worth telling.
+        """
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""A row of boxes: a size, a type, a content. JPEG XL, JPEG 2000 and Canon's raw files are such rows.
+"""A row of boxes: a size, a type, a content. JPEG XL, JPEG 2000 and Canon's raw files are such rows; trees: `bmff`.
 
 ISO/IEC 14496-12, 4.2; ISO/IEC 15444-1, I.4; ISO/IEC 18181-2, 4.2.
 """
@@ -20,6 +20,25 @@ class Part(NamedTuple):
     stop: int
 
 
+def one(data: bytes, start: int, stop: int) -> Part:
+    """The box that begins there, in a place that ends at ``stop``; without a size it reaches so far.
+
+    Raises:
+        UnreadableError: it does not end there.
+    """
+    size, body = int.from_bytes(data[start : start + 4]), start + 8
+    if size == 1:
+        size, body = int.from_bytes(data[body : body + 8]), body + 8
+    elif size == 0:
+        size = stop - start
+    if start + size > stop or start + size < body:
+        raise UnreadableError(
+            f"The file is damaged: the box at byte {start} does not end within what it stands in.",
+            "Fetch it anew, or open and export it again.",
+        )
+    return Part(data[start + 4 : start + 8], start, body, start + size)
+
+
 def parse(data: bytes, limits: Limits, start: int = 0, stop: int | None = None) -> list[Part]:
     """The boxes that lie there without a gap; the last may reach to the end without saying how long it is.
 
@@ -29,22 +48,13 @@ def parse(data: bytes, limits: Limits, start: int = 0, stop: int | None = None) 
     stop = len(data) if stop is None else stop
     found = list[Part]()
     while start < stop:
-        size, body = int.from_bytes(data[start : start + 4]), start + 8
-        if size == 1:
-            size, body = int.from_bytes(data[body : body + 8]), body + 8
-        elif size == 0:
-            size = stop - start
-        if start + size > stop or start + size < body:
-            raise UnreadableError(
-                f"The file is damaged: the box at byte {start} does not end within what it stands in.",
-                "Fetch it anew, or open and export it again.",
-            )
+        part = one(data, start, stop)
         if len(found) >= limits.max_parts:
             raise LimitError(
                 f"The file has more than {limits.max_parts} boxes.", "Raise the limit if you trust it."
             )
-        found.append(Part(data[start + 4 : start + 8], start, body, start + size))
-        start += size
+        found.append(part)
+        start = part.stop
     return found
 
 

@@ -34,7 +34,6 @@ def _kind(name: str, magic: bytes, mime: str, *suffixes: str) -> Kind:
 _TGA = _kind("TGA", rb".[\0\x01][\x01-\x03\x09-\x0b].{13}[\x08\x0f\x10\x18\x20]", "image/x-tga", ".tga")
 KINDS = (
     _kind("BMP", rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", "image/bmp", ".bmp", ".dib"),
-    _kind("AVIF", rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,16}?avi[fs])", "image/avif", ".avif"),
     _kind("ICO", rb"\0\0\x01\0[^\0]", "image/vnd.microsoft.icon", ".ico"),
     _kind("CUR", rb"\0\0\x02\0[^\0]", "image/x-cursor", ".cur"),
     _kind("ICNS", rb"icns", "image/icns", ".icns"),

@@ -12,8 +12,6 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from variants.webp import PACKET
-
 SIZE = (120, 90)
 
 
@@ -57,8 +55,6 @@ def icns() -> bytes:
 VARIANTS: dict[str, Callable[[], bytes]] = {
     "bmp": lambda: saved("BMP"),
     "bmp-palette": lambda: saved("BMP", "P"),
-    "avif": lambda: saved("AVIF", exif=tags(6), xmp=PACKET),
-    "avif-animated": lambda: saved("AVIF", frames=3, duration=100),
     "ico": lambda: saved("ICO", sizes=[(16, 12), (64, 48)]),
     "ico-bmp": lambda: saved("ICO", sizes=[(32, 24), (64, 48)], bitmap_format="bmp"),
     "cur": cursor,
