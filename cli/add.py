@@ -14,7 +14,17 @@ import click
 
 from labeler.errors import LabelError, UnsupportedError, UsageError
 
-from .options import check_paths, interruptible, jobs, names, option, printable, standard_input
+from .options import (
+    check_paths,
+    interruptible,
+    jobs,
+    names,
+    option,
+    password,
+    password_file,
+    printable,
+    standard_input,
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ class _Outcome:
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
 @option("--prompt", help="The prompt; carried only with --with-prompt.")
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
+@password_file
+@option("--force", is_flag=True, help="Change documents that their owner has locked against changes.")
 @option("--dry-run", is_flag=True, help="Do everything but writing.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
@@ -199,6 +211,8 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "original": options["original"],
         "with_prompt": options["with_prompt"],
         "dry_run": dry,
+        "password": password(options["password_file"]),
+        "force": options["force"],
     }
 
     def work(item: tuple[Any, Path | None]) -> _Outcome:

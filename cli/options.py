@@ -18,6 +18,7 @@ from labeler.errors import ConfigError
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 UI_LANGS = ("kk", "ru", "en")
+_MAX_PASSWORD = 4096  # characters
 _NO_CONFIGURATION = frozenset({"out", "out_dir", "in_place", "dry_run", "check"})
 
 
@@ -155,6 +156,32 @@ trust = option(
 jobs = option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
 )
+
+
+password_file = option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its first line is the password of encrypted inputs; or set LABEL_PASSWORD.",
+)
+
+
+def password(file: Path | None) -> str | None:
+    """From the file, else from ``LABEL_PASSWORD``; never from the arguments, which other users of a machine see.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds none.
+    """
+    if file is None:
+        return os.environ.get("LABEL_PASSWORD") or None
+    try:
+        with file.open(encoding="utf-8") as f:
+            word = f.readline(_MAX_PASSWORD).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"The password file {file} cannot be read ({e}).", "Check --password-file.") from e
+    if not word:
+        raise ConfigError(f"The password file {file} holds no password in its first line.", "Write it there.")
+    return word
 
 
 def standard_input() -> bytes:

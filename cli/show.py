@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from .options import has_words, option, printable, say, standard_input, trust, ui_lang
+from .options import (
+    has_words,
+    option,
+    password,
+    password_file,
+    printable,
+    say,
+    standard_input,
+    trust,
+    ui_lang,
+)
 
 _LABEL = (
     "system",
@@ -28,13 +38,16 @@ _LABEL = (
 @click.command("show")
 @click.argument("path", type=click.Path(), metavar="FILE")
 @trust
+@password_file
 @option("--show-values", is_flag=True, help="Show the prompt too, if the label carries it.")
 @ui_lang
-def command(path: str, trust: tuple[Path, ...], show_values: bool, ui_lang: str) -> int:
+def command(
+    path: str, trust: tuple[Path, ...], password_file: Path | None, show_values: bool, ui_lang: str
+) -> int:
     """Tell in plain words everything that FILE says about AI."""
     from labeler import verify
 
-    report = verify(standard_input() if path == "-" else path, trust=trust)
+    report = verify(standard_input() if path == "-" else path, trust=trust, password=password(password_file))
     for line in _lines(report, ui_lang, show_values):
         click.echo(line)
     return 3 if report.error else 0

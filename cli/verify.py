@@ -17,6 +17,8 @@ from .options import (
     jobs,
     names,
     option,
+    password,
+    password_file,
     printable,
     say,
     standard_input,
@@ -61,6 +63,7 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
     help="The page around it carries the notice; the report says that you said so.",
 )
 @trust
+@password_file
 @option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 @option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file.")
 @option(
@@ -93,6 +96,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         "assume_ai": options["assume_ai"],
         "notice_on_page": options["notice_on_page"],
         "trust": options["trust"],
+        "password": password(options["password_file"]),
     }
     reports = []
     out = _Output(options)

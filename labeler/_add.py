@@ -18,18 +18,21 @@ from labeler import files, media, notices, persons, surfaces
 from labeler._verify import Sidecar, Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
+    LimitError,
+    LockedError,
     NoticeError,
     ReadBackError,
     SigningError,
     TamperedError,
     UnreadableError,
+    UnsupportedError,
     UsageError,
     WriteError,
 )
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
 from labeler.marks import xmp
-from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, Slot, Surface
+from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, RepairableMedium, Slot, Surface
 from labeler.policy import engine
 from labeler.policy.engine import RuleStatus
 from labeler.signing import identity as identities
@@ -98,6 +101,8 @@ def add(
     backup: str | None = None,
     dry_run: bool = False,
     name: str | None = None,
+    password: str | None = None,
+    force: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Receipt:
     """Write a labelled copy of ``source`` to ``target``.
@@ -106,7 +111,9 @@ def add(
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
     ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
     rules that the result leaves unmet are told in the receipt's remarks. ``original`` is what a
-    modified picture was made from. The same label on a file whose marks are all valid changes nothing.
+    modified picture was made from. The same label on a file whose marks are all valid changes nothing. ``password``
+    opens encrypted content, which stays encrypted; ``force`` changes what its owner has locked against changes.
+    Damaged content that other software still shows is rebuilt first, and the receipt says so.
 
     Raises:
         UsageError: the request contradicts itself or the file. TamperedError: the source's own marks contradict its
@@ -124,25 +131,23 @@ def add(
         raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
         data, found_beside = load(source, limits)
-        found = survey(
-            data,
-            title,
-            sidecar=found_beside,
-            anchors=trust.own_anchors,
-            depth="default",
-            limits=limits,
-            essence=True,
-        )
+        data, found, damage = _examined(data, title, found_beside, limits, password)
+        if damage and in_place and not backup:
+            raise UsageError(
+                f"{damage}; in its place would stand what could be found of it.",
+                "Pass --backup SUFFIX to keep it, or write the copy elsewhere.",
+            )
         fits = not any(f.code == "sidecar.foreign" for f in found.facts)
         beside = found_beside.data if found_beside and fits else None
-        _refuse(found, label, sidecar, beside, original)
+        _refuse(found, label, sidecar, beside, original, force)
         prompt = label.prompt
         label = replace(
             label,
             prompt=label.prompt if with_prompt else None,
             content_id=found.label.content_id if found.label else label.content_id,
         )
-        work = _Work(title, data, beside, found, label, langs, limits, detached=sidecar)
+        work = _Work(title, data, beside, found, label, langs, limits, password, detached=sidecar)
+        work.degradations += [damage] if damage else []
         mode = work.mode(notice)
         if work.is_done(mode):
             made, signer = work.as_it_is(), None
@@ -185,6 +190,33 @@ def add(
         data=made.data,
         sidecar_data=made.sidecar,
     )
+
+
+def _examined(
+    data: bytes, title: str, beside: Sidecar | None, limits: Limits, password: str | None
+) -> tuple[bytes, Survey, str]:
+    """What is labelled, what was seen in it, and, where it had to be rebuilt, a clause that says so."""
+    look = functools.partial(
+        survey,
+        name=title,
+        sidecar=beside,
+        anchors=trust.own_anchors,
+        depth="default",
+        limits=limits,
+        essence=True,
+        password=password,
+    )
+    try:
+        return data, look(data), ""
+    except (LimitError, LockedError, UnsupportedError):
+        raise
+    except UnreadableError as e:
+        medium = media.unlocked(media.identify(io.BytesIO(data), title), password)
+        if not isinstance(medium, RepairableMedium):
+            raise
+        rebuilt = medium.rebuilt(io.BytesIO(data), limits)
+        damage = f"the source is damaged and was rebuilt with {rebuilt.found}, its bytes are not kept ({e.message})"
+        return rebuilt.data, look(rebuilt.data), damage
 
 
 def _destination(path: Path | None, target: str | Path | BinaryIO | None, in_place: bool) -> Path | None:
@@ -255,8 +287,18 @@ def _write(
 
 
 def _refuse(
-    found: Survey, label: Label, detached: bool, beside: bytes | None, original: object | None
+    found: Survey,
+    label: Label,
+    detached: bool,
+    beside: bytes | None,
+    original: object | None,
+    force: bool,
 ) -> None:
+    if found.content.forbidden and not force:
+        raise UsageError(
+            f"{found.content.forbidden}.",
+            "Give the owner's password; or pass --force if you have the right to change it.",
+        )
     if original is not None and label.involvement is not Involvement.MODIFIED:
         raise UsageError(
             "an original is named, but the label does not say modified.", "Pass --involvement modified."
@@ -285,7 +327,7 @@ def _refuse(
     )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
-    able = found.medium.info.c2pa != "sidecar" and found.content.embeds
+    able = found.medium.info.c2pa != "sidecar" and not found.content.beside
     if embedded and (detached or beside or not able):
         raise UsageError(
             "it carries an embedded manifest; a sidecar beside it would contradict it.",
@@ -299,6 +341,8 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
             f"`label identity export {signer.name}`."
         )
+    if found.content.forbidden:
+        yield f"You asked for a change although {found.content.forbidden}."
     if found.layout and found.layout.mode != "none" and found.status("notice") is Status.INVALID:
         yield "The notice that an older label claims is not at its place: if the picture was cropped, two may stand there."
     if places := list(dict.fromkeys(persons.prompts(found.fields))):
@@ -342,18 +386,21 @@ class _Work:
         label: Label,
         langs: tuple[str, ...],
         limits: Limits,
+        password: str | None,
         *,
         detached: bool,
     ) -> None:
         self.title, self.data, self.beside, self.found = title, data, beside, found
-        self.label, self.langs, self.limits = label, langs, limits
+        self.label, self.langs, self.limits, self.password = label, langs, limits, password
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        able = self.medium.info.c2pa != "sidecar" and found.content.embeds
-        self.detached = detached or beside is not None or not able
+        asked = detached or beside is not None or self.medium.info.c2pa == "sidecar"
+        self.detached = asked or bool(found.content.beside)
         self.drawable = True
         self.sealed = ""
         self.degradations: list[str] = []
+        if self.detached and not asked:
+            self.degradations.append(f"signed in a sidecar: {found.content.beside}")
         self.remarks: list[str] = []
 
     @cached_property
@@ -578,6 +625,7 @@ class _Work:
             limits=self.limits,
             essence=True,
             signed=signed,
+            password=self.password,
         )
         seen = {f.code for f in again.facts}
         noticed = (

@@ -165,16 +165,19 @@ def survey(
     limits: Limits,
     essence: bool = False,
     signed: Reading | None = None,
+    password: str | None = None,
 ) -> Survey:
     """Read everything that speaks about AI in these bytes; ``anchors`` is asked only when something is signed.
 
     ``signed``: what the embedded manifest says, when it was validated a moment ago; it is not read again then.
+    ``password`` opens content that is encrypted.
 
     Raises:
-        UnreadableError: not parsed to the end, or unsupported. LimitError: a limit was hit.
+        UnreadableError: not parsed to the end, or unsupported. LockedError: encrypted with another password.
+        LimitError: a limit was hit.
     """
     src = io.BytesIO(data)
-    medium = media.identify(src, name)
+    medium = media.unlocked(media.identify(src, name), password)
     content = medium.read(src, limits, essence=essence)
     facts = [Fact("container.parsed", Level.SUCCESS, None, medium.info.name)]
     if data[len(data) - content.trailing :].strip():
@@ -357,13 +360,14 @@ def verify(
     trust: Sequence[str | Path] = (),
     name: str | None = None,
     sidecar: bytes | None = None,
+    password: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Report:
     """What one file carries, and what each rule of the policies makes of it.
 
     ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``trust``
     names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
-    knows that the page around it carries the notice; the report says so.
+    knows that the page around it carries the notice; the report says so. ``password`` opens encrypted content.
 
     A file that cannot be examined is a report with an ``error``, not an exception.
 
@@ -388,6 +392,7 @@ def verify(
             anchors=lambda: (*lists.own_anchors(), *named),
             depth=depth,
             limits=limits,
+            password=password,
         )
     except Exception as e:
         if not isinstance(e, UnreadableError):

@@ -14,11 +14,14 @@ from labeler.media.base import (
     ExactMedium,
     Field,
     Limits,
+    LockableMedium,
     Medium,
     MediumInfo,
     PageSurface,
     Painted,
     RasterSurface,
+    Rebuilt,
+    RepairableMedium,
     Slot,
     Stream,
     Surface,
@@ -35,11 +38,14 @@ __all__ = [
     "ExactMedium",
     "Field",
     "Limits",
+    "LockableMedium",
     "Medium",
     "MediumInfo",
     "PageSurface",
     "Painted",
     "RasterSurface",
+    "Rebuilt",
+    "RepairableMedium",
     "Slot",
     "Stream",
     "Surface",
@@ -48,6 +54,7 @@ __all__ = [
     "claims",
     "identify",
     "load",
+    "unlocked",
     "whole",
 ]
 
@@ -70,6 +77,11 @@ def all_media() -> tuple[Medium, ...]:
 def claims(name: str) -> bool:
     """Whether a medium claims the suffix of this name: its content is then expected to be readable."""
     return name.lower().endswith(tuple(suffix for medium in all_media() for suffix in medium.info.suffixes))
+
+
+def unlocked(medium: Medium, password: str | None) -> Medium:
+    """The medium, bound to the password if its files can be encrypted."""
+    return medium.unlocked(password) if password and isinstance(medium, LockableMedium) else medium
 
 
 def identify(src: BinaryIO, name: str | None = None) -> Medium:

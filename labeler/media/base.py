@@ -66,8 +66,9 @@ class Stream:
 class Content:
     """A container taken apart, to its end.
 
-    ``mime`` where it is more than the medium's; ``embeds``: an embedded manifest would not break this one;
-    ``sealed``: why a visible change would break somebody's seal on it.
+    ``mime`` where it is more than the medium's. Reasons, as a clause, or "": ``beside``: why a manifest must not be
+    embedded in this one; ``sealed``: why a visible change would break somebody's seal on it; ``forbidden``: why its
+    owner does not want it changed. ``captioned``: a field of the container's own holds a description.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -80,8 +81,10 @@ class Content:
     essence: tuple[Stream, ...] = ()
     trailing: int = 0
     mime: str | None = None
-    embeds: bool = True
+    beside: str = ""
     sealed: str = ""
+    forbidden: str = ""
+    captioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,6 +274,33 @@ class ExactMedium(Medium, Protocol):
 
         For stores with the same ``start`` and ``length`` all other bytes are the same: only then can a hash that was
         taken with a placeholder hold. Raises: UnreadableError: malformed.
+        """
+
+
+@runtime_checkable
+class LockableMedium(Medium, Protocol):
+    """One whose files can be encrypted. Without a password it reads those that everybody may open."""
+
+    def unlocked(self, password: str) -> Medium:
+        """The same medium, bound to this password; files that are not encrypted it reads as ever."""
+
+
+class Rebuilt(NamedTuple):
+    """A file made anew of what could be found in a damaged one, and what that is, e.g. ``3 pages``."""
+
+    data: bytes
+    found: str
+
+
+@runtime_checkable
+class RepairableMedium(Medium, Protocol):
+    """One whose damaged files can be made whole, at the price of their bytes."""
+
+    def rebuilt(self, src: BinaryIO, limits: Limits) -> Rebuilt:
+        """What other software shows of a file that `read` cannot parse.
+
+        Raises:
+            UnreadableError: nothing could be found, or the file would lose more than its bytes. LimitError.
         """
 
 

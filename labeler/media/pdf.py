@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,18 @@ from typing import BinaryIO
 import pikepdf
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media.base import (
+    Content,
+    Embedded,
+    Field,
+    Limits,
+    MediumInfo,
+    Rebuilt,
+    Slot,
+    Stream,
+    Surface,
+    whole,
+)
 from labeler.media.pdf_pages import Pages, View
 from labeler.media.pdf_update import Update, changed, dictionary, end, header, opened, pages, raw, ref, stream
 
@@ -21,7 +33,10 @@ _MAX_FIELDS = 10_000
 
 
 class Pdf:
-    """Stateless and thread-safe."""
+    """Stateless and thread-safe; ``password`` opens encrypted files."""
+
+    def __init__(self, password: str = "") -> None:
+        self.password = password
 
     info = MediumInfo(
         name="PDF",
@@ -41,17 +56,17 @@ class Pdf:
 
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         data = whole(src, limits)
-        with opened(data) as pdf:
+        with opened(data, self.password) as pdf:
             sealed = _signature(pdf)
             return Content(
                 fields=tuple(_fields(pdf, limits)),
                 slots=_slots(pdf, limits),
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
-                # with something before the header, validators disagree about where the manifest is
-                embeds=not (pdf.is_encrypted or sealed or header(data)),
                 trailing=len(end(data).tail),
+                beside=_beside(data, pdf, sealed),
                 sealed=sealed,
+                forbidden=_forbidden(pdf),
             )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
@@ -60,7 +75,7 @@ class Pdf:
                 f"A PDF has no such slot: {', '.join(unknown)}.", "Embed a manifest with `embed`."
             )
         data = whole(src, Limits())
-        with opened(data) as pdf:
+        with opened(data, self.password) as pdf:
             update = Update(data, pdf)
             if Slot.XMP in puts:
                 _put_xmp(update, puts[Slot.XMP])
@@ -69,7 +84,7 @@ class Pdf:
     def embed(self, src: BinaryIO, store: bytes) -> Embedded:
         """C2PA 2.4, A.4: an embedded file, associated with the document."""
         data = whole(src, Limits())
-        with opened(data) as pdf:
+        with opened(data, self.password) as pdf:
             update = Update(data, pdf)
             body = stream(
                 {"/Type": b"/EmbeddedFile", "/Subtype": _TYPE, "/Params": b"<< /Size %d >>" % len(store)},
@@ -81,11 +96,45 @@ class Pdf:
         start = update.places[file] + body.index(b"\nstream\n") + len(b"\nstream\n")
         return Embedded(out, start, len(store))
 
+    def unlocked(self, password: str) -> Pdf:
+        """For files that are encrypted with a password, the user's or the owner's."""
+        return Pdf(password)
+
+    def rebuilt(self, src: BinaryIO, limits: Limits) -> Rebuilt:
+        """By qpdf: a new cross-reference table over the objects that are there; encryption stays."""
+        data = whole(src, limits)
+        out = io.BytesIO()
+        with opened(data, self.password, repair=True) as pdf:
+            if _signature(pdf):
+                raise UnreadableError(
+                    "The PDF is damaged and signed, and rebuilding it would break the signature.",
+                    "Get the whole file again.",
+                )
+            if not (found := pages(pdf, limits.max_parts)):
+                raise UnreadableError(
+                    "The PDF is damaged, and no page could be found in it.", "Get the whole file again."
+                )
+            try:
+                pdf.trailer.Size = 1  # qpdf counts anew, but only where there is one
+                pdf.save(
+                    out,
+                    encryption=pdf.is_encrypted,
+                    compress_streams=False,
+                    stream_decode_level=pikepdf.StreamDecodeLevel.none,
+                    object_stream_mode=pikepdf.ObjectStreamMode.preserve,
+                    deterministic_id=not pdf.is_encrypted,
+                )
+            except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
+                raise UnreadableError(
+                    f"The PDF cannot be rebuilt ({str(e)[:120]}).", "Get the whole file again."
+                ) from e
+        return Rebuilt(out.getvalue(), f"{len(found)} page{'s' * (len(found) > 1)}")
+
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         data = whole(src, limits)
-        with opened(data) as pdf:
+        with opened(data, self.password) as pdf:
             found = pages(pdf, limits.max_parts)
-        return Pages(data, limits) if found else None
+        return Pages(data, limits, self.password) if found else None
 
 
 def _put_xmp(update: Update, packet: bytes) -> None:
@@ -223,6 +272,24 @@ def _signature(pdf: pikepdf.Pdf) -> str:
         if field.get("/FT") == "/Sig" and "/V" in field:
             return "it carries a signature that a visible change would break"
         fields += _array(field.get("/Kids"))
+    return ""
+
+
+def _beside(data: bytes, pdf: pikepdf.Pdf, sealed: str) -> str:
+    """Why a manifest must not be embedded."""
+    if pdf.is_encrypted:
+        return "the PDF is encrypted, and validators could not read a manifest in it"
+    if sealed:
+        return f"{sealed[:1].lower()}{sealed[1:]}"
+    if header(data):
+        return "something stands before the PDF's header, and validators disagree about where the manifest is then"
+    return ""
+
+
+def _forbidden(pdf: pikepdf.Pdf) -> str:
+    """ISO 32000-2, 7.6.4.2: bit 4."""
+    if pdf.is_encrypted and not pdf.owner_password_matched and not pdf.allow.modify_other:
+        return "its owner has locked it against changes"
     return ""
 
 

@@ -29,12 +29,12 @@ _rendering = threading.Lock()  # pdfium is not thread-safe
 class Pages:
     """A PDF that is stamped on, and looked at."""
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        self.data, self.limits = data, limits
+    def __init__(self, data: bytes, limits: Limits, password: str = "") -> None:
+        self.data, self.limits, self.password = data, limits, password
 
     @cached_property
     def _pdf(self) -> pikepdf.Pdf:
-        return opened(self.data)
+        return opened(self.data, self.password)
 
     @cached_property
     def _pages(self) -> list[pikepdf.Object]:
@@ -101,7 +101,12 @@ class Pages:
     def _document(self) -> Any:
         import pypdfium2
 
-        return pypdfium2.PdfDocument(self.data)
+        try:
+            return pypdfium2.PdfDocument(self.data, self.password or None)
+        except pypdfium2.PdfiumError:
+            if not self.password:
+                raise
+            return pypdfium2.PdfDocument(self.data)  # as `opened` does
 
 
 class View:

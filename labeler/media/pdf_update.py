@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pikepdf
 
-from labeler.errors import LimitError, UnreadableError
+from labeler.errors import LimitError, LockedError, UnreadableError
 from labeler.media.pdf_crypt import Cipher
 
 Ref = tuple[int, int]
@@ -28,6 +28,8 @@ _END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
 _PART = re.compile(rb"\b(obj|xref)\b")
 _JUNK = 1 << 10  # bytes after the end that every reader passes over
 _MAX_DEPTH = 100
+_UNNAMED = re.compile(r"stream <_io\.BytesIO[^>]*>:? ?")  # what qpdf calls a file in memory
+MEND = "It is damaged: `label add` writes a rebuilt copy; or open and save it in a program that shows it."
 
 
 class End(NamedTuple):
@@ -47,7 +49,7 @@ def end(data: bytes) -> End:
     rest = data[found.end() :] if found else b""
     if not found or len(rest) > _JUNK or _PART.search(rest):
         raise UnreadableError(
-            "The PDF does not end where it should (startxref, %%EOF).", "Get the whole file again."
+            "The PDF does not end where it should (startxref, %%EOF).", f"Get the whole file again. {MEND}"
         )
     return End(int(found[1]), rest if rest in (b"\n", b"\r\n", b"\r") else b"")
 
@@ -261,26 +263,34 @@ def ref(of: Ref | pikepdf.Object) -> bytes:
     return b"%d %d R" % (of if isinstance(of, tuple) else of.objgen)
 
 
-def opened(data: bytes, password: str = "") -> pikepdf.Pdf:
-    """Parsed by qpdf, without its repairs.
+def opened(data: bytes, password: str = "", *, repair: bool = False) -> pikepdf.Pdf:
+    """Parsed by qpdf; only to ``repair`` it with guesses at what is damaged.
 
     Raises:
-        UnreadableError: it does not parse, or is encrypted with a password.
+        LockedError: encrypted with another password. UnreadableError: it does not parse.
     """
-    try:
-        return pikepdf.open(
-            io.BytesIO(data),
-            password=password,
-            attempt_recovery=False,
-            suppress_warnings=True,
-            inherit_page_attributes=False,  # it would move them into objects that no file has
-        )
-    except pikepdf.PasswordError as e:
-        raise UnreadableError(
-            "The PDF is encrypted, and its password is not known.", "Give its password."
-        ) from e
-    except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
-        raise UnreadableError(f"The PDF cannot be parsed ({str(e)[:120]}).", "Open and save it again.") from e
+    # a password that was given for a whole folder does not lock the files that need none
+    for word in dict.fromkeys((password, "")):
+        try:
+            return pikepdf.open(
+                io.BytesIO(data),
+                password=word,
+                attempt_recovery=repair,
+                suppress_warnings=True,
+                inherit_page_attributes=False,  # it would move them into objects that no file has
+            )
+        except pikepdf.PasswordError:
+            continue
+        except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
+            why = _UNNAMED.sub("", str(e))[:120]
+            next_step = "Get the whole file again." if repair else MEND
+            raise UnreadableError(f"The PDF cannot be parsed ({why}).", next_step) from e
+    raise LockedError(
+        "The PDF is encrypted, and the password does not open it."
+        if password
+        else "The PDF is encrypted with a password.",
+        "Give its password: --password-file FILE, or LABEL_PASSWORD.",
+    )
 
 
 def pages(pdf: pikepdf.Pdf, most: int) -> list[pikepdf.Object]:

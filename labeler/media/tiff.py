@@ -368,7 +368,9 @@ class _Tiff:
             size=(height, width) if swaps(tiff.orientation(tiff.pages[0])) else (width, height),
             essence=_essence(tiff, limits) if essence else (),
             mime="image/x-adobe-dng" if tiff.pages[0].get(_DNG) else None,
-            embeds=len(tiff.pages) == 1,
+            beside=""
+            if len(tiff.pages) == 1
+            else "a manifest embedded in a file of several pages would break it",
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
