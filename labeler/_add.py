@@ -565,7 +565,9 @@ class _Work:
             self.degradations.append("no XMP was written: this kind of file gets a sidecar only")
             return data
         existing = self.found.content.slots.get(Slot.XMP)
-        packet, replaced = xmp.write(existing, self.label, words, record)
+        packet, replaced = xmp.write(
+            existing, self.label, words, record, captioned=self.found.content.captioned
+        )
         if replaced:
             self.remarks.append(
                 f"XMP values that contradicted the label were replaced: {', '.join(replaced)[:300]}."

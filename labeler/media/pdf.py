@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import pikepdf
 
-from labeler.errors import LimitError, UnreadableError, UsageError
+from labeler.errors import UnreadableError, UsageError
+from labeler.media import pdf_archive
 from labeler.media.base import (
     Content,
     Embedded,
@@ -58,15 +58,17 @@ class Pdf:
         data = whole(src, limits)
         with opened(data, self.password) as pdf:
             sealed = _signature(pdf)
+            slots = _slots(pdf, limits)
             return Content(
                 fields=tuple(_fields(pdf, limits)),
-                slots=_slots(pdf, limits),
+                slots=slots,
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
                 trailing=len(end(data).tail),
-                beside=_beside(data, pdf, sealed),
+                beside=_beside(data, pdf, sealed, pdf_archive.claimed(slots.get(Slot.XMP, b""))),
                 sealed=sealed,
                 forbidden=_forbidden(pdf),
+                captioned=bool(str(_path(pdf.trailer, "/Info", "/Subject") or "").strip()),
             )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
@@ -212,35 +214,12 @@ def _is_manifest(spec: object) -> bool:
 
 def _slots(pdf: pikepdf.Pdf, limits: Limits) -> dict[Slot, bytes]:
     slots = {}
-    if isinstance(packet := pdf.Root.get("/Metadata"), pikepdf.Stream):
-        slots[Slot.XMP] = _inflated(packet, limits)
+    if packet := pdf_archive.metadata(pdf, limits):
+        slots[Slot.XMP] = packet
     for spec in _array(pdf.Root.get("/AF")):
         if _is_manifest(spec) and isinstance(file := _path(spec, "/EF", "/F"), pikepdf.Stream):
-            slots[Slot.C2PA] = _inflated(file, limits)
+            slots[Slot.C2PA] = pdf_archive.inflated(file, limits)
     return slots
-
-
-def _inflated(source: pikepdf.Stream, limits: Limits) -> bytes:
-    """A stream's content, within bounds.
-
-    Raises:
-        LimitError: it would be too large. UnreadableError: it cannot be decoded.
-    """
-    too_large = LimitError("The PDF's metadata is too large.", "Do not trust this file.")
-    try:
-        coded = source.read_raw_bytes()
-        if source.get("/Filter") == "/FlateDecode" and "/DecodeParms" not in source:
-            inflater = zlib.decompressobj()
-            out = inflater.decompress(coded, limits.max_inflated + 1)
-            if len(out) > limits.max_inflated:
-                raise too_large
-            return out
-        # qpdf has no bound of its own; its other filters grow data no more than deflate could
-        if len(coded) * (1032 if "/Filter" in source else 1) > limits.max_inflated:
-            raise too_large
-        return bytes(source.read_bytes())
-    except (pikepdf.PdfError, zlib.error) as e:
-        raise UnreadableError(f"The PDF's metadata cannot be read ({str(e)[:120]}).", "Save it again.") from e
 
 
 def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
@@ -275,12 +254,14 @@ def _signature(pdf: pikepdf.Pdf) -> str:
     return ""
 
 
-def _beside(data: bytes, pdf: pikepdf.Pdf, sealed: str) -> str:
+def _beside(data: bytes, pdf: pikepdf.Pdf, sealed: str, archive: str) -> str:
     """Why a manifest must not be embedded."""
     if pdf.is_encrypted:
         return "the PDF is encrypted, and validators could not read a manifest in it"
     if sealed:
-        return f"{sealed[:1].lower()}{sealed[1:]}"
+        return "it is signed, and embedding a manifest would break the signature"
+    if not pdf_archive.takes_files(archive):
+        return f"it claims PDF/A-{archive.lower()}, which allows no embedded manifest"
     if header(data):
         return "something stands before the PDF's header, and validators disagree about where the manifest is then"
     return ""

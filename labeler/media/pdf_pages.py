@@ -15,7 +15,7 @@ import pikepdf
 from labeler import fonts
 from labeler.errors import UnreadableError
 from labeler.fonts import subset
-from labeler.media import pdf_tags
+from labeler.media import pdf_archive, pdf_tags
 from labeler.media.base import Box, Limits, Line, Painted, Stamp
 from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, pages, raw, ref, stream
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _MAX_SIDE = 14_400  # user units, ISO 32000-1 Annex C
+_GREY = b"[ /CalGray << /WhitePoint [ 0.9505 1 1.089 ] /Gamma 2.2 >> ]"
 _rendering = threading.Lock()  # pdfium is not thread-safe
 
 
@@ -50,7 +51,10 @@ class Pages:
 
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         update = Update(self.data, self._pdf)
-        ink = _Ink(update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text))
+        archive = pdf_archive.claimed(pdf_archive.metadata(self._pdf, self.limits))
+        ink = _Ink(
+            update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text), archive
+        )
         for number, page in enumerate(self._pages):
             before = _contents(page)
             kept = [c for c in before if not pdf_tags.is_ours(c)]
@@ -161,9 +165,11 @@ class View:
 class _Ink:
     """The objects that all stamps of one update share."""
 
-    def __init__(self, update: Update, letters: frozenset[str]) -> None:
+    def __init__(self, update: Update, letters: frozenset[str], archive: str) -> None:
         self.update = update
-        self.font = _font(update, letters) if letters else (0, 0)
+        self.font = _font(update, letters, listed=archive.startswith("1")) if letters else (0, 0)
+        # PDF/A takes the colours of a device only where an output intent says which device
+        self.calibrated = bool(archive) and "/OutputIntents" not in update.pdf.Root
         self.made: dict[object, Ref] = {}
         self.key = pdf_tags.next_key(update.pdf)
 
@@ -211,22 +217,30 @@ class _Ink:
         key = (stamp.box.w, stamp.box.h, stamp.em, stamp.lines, parents)
         if key not in self.made:
             w, h = stamp.box.w, stamp.box.h
-            body = b"q 1 g 0 0 %d %d re f 0 G 0.5 w 0.25 0.25 %s %s re S Q\n0 g\n" % (
+            fill, line = (b"sc", b"SC") if self.calibrated else (b"g", b"G")
+            body = b"/G cs /G CS\n" if self.calibrated else b""
+            body += b"q 1 %s 0 0 %d %d re f 0 %s 0.5 w 0.25 0.25 %s %s re S Q\n0 %s\n" % (
+                fill,
                 w,
                 h,
+                line,
                 _number(w - 0.5),
                 _number(h - 0.5),
+                fill,
             )
             for number, (lang, lines) in enumerate(itertools.groupby(stamp.lines, lambda line: line.lang)):
                 tag = b"/Span << /Lang (%s) >>" % pdf_tags.LANGS[lang]
                 if parents is not None:
                     tag = b"/P << /MCID %d >>" % number
                 body += b"%s BDC\n%sEMC\n" % (tag, b"".join(_text(line, stamp.em, h) for line in lines))
+            resources = {"/Font": dictionary({"/F": ref(self.font)})}
+            if self.calibrated:
+                resources["/ColorSpace"] = dictionary({"/G": _GREY})
             entries = {
                 "/Type": b"/XObject",
                 "/Subtype": b"/Form",
                 "/BBox": b"[ 0 0 %d %d ]" % (w, h),
-                "/Resources": dictionary({"/Font": dictionary({"/F": ref(self.font)})}),
+                "/Resources": dictionary(resources),
                 pdf_tags.OURS: b"true",
             }
             if parents is not None:
@@ -242,15 +256,22 @@ def _text(line: Line, em: float, height: float) -> bytes:
     return b"BT /F %s Tf 1 0 0 1 %s Tm <%s> Tj ET\n" % (_number(em), place, glyphs)
 
 
-def _font(update: Update, letters: frozenset[str]) -> Ref:
-    """The notice font with these letters: ISO 32000-2, 9.7 (a Type 0 font over TrueType outlines)."""
+def _font(update: Update, letters: frozenset[str], *, listed: bool) -> Ref:
+    """The notice font with these letters: ISO 32000-2, 9.7 (a Type 0 font over TrueType outlines).
+
+    ``listed``: with the set of its glyphs, which PDF/A-1 demands (ISO 19005-1, 6.3.5) and PDF 2.0 has no more.
+    """
     file = subset.truetype(letters)
     ids = subset.glyph_ids()
     name = b"/TANBAA+NotoSans-Medium"
     program = update.add(_deflated({"/Length1": b"%d" % len(file)}, file))
+    glyphs = (
+        {"/CIDSet": ref(update.add(_deflated({}, _cid_set([ids[c] for c in letters]))))} if listed else {}
+    )
     descriptor = update.add(
         dictionary(
             {
+                **glyphs,
                 "/Type": b"/FontDescriptor",
                 "/FontName": name,
                 "/Flags": b"4",
@@ -292,6 +313,14 @@ def _font(update: Update, letters: frozenset[str]) -> Ref:
             }
         )
     )
+
+
+def _cid_set(ids: Sequence[int]) -> bytes:
+    """A bit for each glyph, the first one highest: ISO 32000-1, 9.8.3.2."""
+    bits = bytearray(max(ids) // 8 + 1)
+    for glyph in (0, *ids):
+        bits[glyph // 8] |= 0x80 >> glyph % 8
+    return bytes(bits)
 
 
 def _to_unicode(letters: Mapping[int, str]) -> bytes:

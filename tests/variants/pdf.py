@@ -109,9 +109,7 @@ def tagged() -> bytes:
     return saved(pdf)
 
 
-def encrypted(
-    R: int, user: str = "", allow: pikepdf.Permissions | None = None, **options: object
-) -> bytes:
+def encrypted(R: int, user: str = "", allow: pikepdf.Permissions | None = None, **options: object) -> bytes:
     allow = allow or pikepdf.Permissions(modify_assembly=True, modify_form=True)
     locks = pikepdf.Encryption(owner="o", user=user, R=R, allow=allow, **options)  # type: ignore[arg-type]
     return saved(document(), encryption=locks, static_id=False)
