@@ -19,7 +19,7 @@ from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError,
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
 from labeler.marks import xmp
-from labeler.media.base import Content, Field, Limits, Medium, Slot
+from labeler.media.base import Content, DocumentMedium, Field, Inside, Limits, Medium, Part, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
@@ -188,7 +188,13 @@ def survey(
     ]  # first: their record is signed
     reading, packet, fields = _read_xmp(content)
     readings += [reading] if reading else []
-    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data)]
+    inside = Inside()
+    if depth != "fast" and not essence and isinstance(medium, DocumentMedium):  # `add` has no use for it
+        inside = medium.inside(src, limits)
+        facts += [f for part in inside.parts for f in _part(part, anchors, limits)]
+    if inside.unread:
+        facts.append(Fact("document.unread", Level.INFORMATIONAL, None, inside.unread))
+    readings += [_traced(t) for t in evidence.find((*fields, *inside.fields), size=content.size, data=data)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -253,6 +259,20 @@ def _read_manifests(
             fact = Fact("sidecar.foreign", Level.INFORMATIONAL, "sidecar", why)
             reading = Reading((Mark("sidecar", Status.UNKNOWN, {"reason": why}),), (fact,))
         yield reading
+
+
+def _part(part: Part, anchors: Callable[[], Anchors], limits: Limits) -> Iterator[Fact]:
+    """Whether a part of a document is AI's, by its own marks and traces; a part says nothing of the whole."""
+    try:
+        if part.packet:
+            told = xmp.read(xmp.parse(part.packet)).facts
+        else:
+            told = survey(part.data, None, sidecar=None, anchors=anchors, depth="fast", limits=limits).facts
+    except UnreadableError:
+        return
+    said = [f for f in told if f.code in ("label.ai", "label.ai-part", "evidence.strong")]
+    if said:
+        yield Fact("label.ai-part", Level.SUCCESS, said[0].mark, f"{part.where}: {said[0].where}"[:200])
 
 
 def _traced(found: Evidence) -> Reading:
@@ -336,6 +356,10 @@ def _notice(
         fact = Fact("notice.mismatch", Level.FAILURE, "notice")
         return Mark("notice", Status.INVALID), (fact,)
     facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in seen.langs]
+    if seen.unseen:
+        facts.append(
+            Fact("notice.partly", Level.INFORMATIONAL, "notice", f"{seen.unseen} pages not looked at")
+        )
     measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
     facts.append(
         Fact("notice.legible", Level.SUCCESS, "notice", measured)
@@ -472,6 +496,10 @@ def _not_checked(found: Survey) -> Iterator[str]:
     yield "captions beside the file"
     if any(f.code == "notice.unchecked" for f in found.facts):
         yield "the visible notice"
+    if any(f.code == "notice.partly" for f in found.facts):
+        yield "the visible notice on some of the pages"
+    if any(f.code == "document.unread" for f in found.facts):
+        yield "the text and pictures of some of the pages"
     if any(f.code == "container.trailing" for f in found.facts):
         yield f"{found.content.trailing} bytes after the container's end"
     if any(f.code == "c2pa.remote" for f in found.facts):

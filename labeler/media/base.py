@@ -32,6 +32,7 @@ class Limits:
     max_inflated: int = 32 << 20  # decompressed metadata, bytes in total
     max_depth: int = 100
     max_frames: int = 2_000
+    max_pages: int = 200  # of a document, rendered and read; what comes after is told to be not checked
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,27 @@ class Stream:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something in a document that can carry marks of its own, e.g. a picture; ``where``: its place, for people.
+
+    ``data``: a file, whole; or ``packet``: the XMP that the document keeps for it.
+    """
+
+    where: str
+    data: bytes = b""
+    packet: bytes = b""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What stands in a document: its text as fields, its parts, and what was not looked at."""
+
+    fields: tuple[Field, ...] = ()
+    parts: tuple[Part, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,6 +235,10 @@ class PageSurface(Protocol):
     def pages(self) -> Sequence[tuple[float, float]]:
         """Width and height of each page, pt."""
 
+    @property
+    def most(self) -> int:
+        """How many pages may be rendered to look for a notice."""
+
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         """Put a notice on these pages, by their number from 0, and take away any of ours that is there.
 
@@ -283,6 +309,14 @@ class LockableMedium(Medium, Protocol):
 
     def unlocked(self, password: str) -> Medium:
         """The same medium, bound to this password; files that are not encrypted it reads as ever."""
+
+
+@runtime_checkable
+class DocumentMedium(Medium, Protocol):
+    """One whose text and pictures are known only when its pages are laid out, which takes longer than `read`."""
+
+    def inside(self, src: BinaryIO, limits: Limits) -> Inside:
+        """Of the first ``limits.max_pages`` pages. Raises: UnreadableError: malformed. LimitError: a limit was hit."""
 
 
 class Rebuilt(NamedTuple):

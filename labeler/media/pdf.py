@@ -9,20 +9,23 @@ from typing import BinaryIO
 
 import pikepdf
 
-from labeler.errors import UnreadableError, UsageError
+from labeler.errors import LimitError, UnreadableError, UsageError
 from labeler.media import pdf_archive
 from labeler.media.base import (
     Content,
     Embedded,
     Field,
+    Inside,
     Limits,
     MediumInfo,
+    Part,
     Rebuilt,
     Slot,
     Stream,
     Surface,
     whole,
 )
+from labeler.media.pdf_bounds import inflated
 from labeler.media.pdf_pages import Pages, View
 from labeler.media.pdf_update import Update, changed, dictionary, end, header, opened, pages, raw, ref, stream
 
@@ -30,6 +33,9 @@ _MANIFEST = "/C2PA_Manifest"  # C2PA 2.4, A.4.1
 _NAME = b"(manifest.c2pa)"
 _TYPE = b"/application#2fc2pa"
 _MAX_FIELDS = 10_000
+_MAX_TEXT = 256 << 10  # bytes of text in one field
+# a JPEG without any of these has nothing to tell: JUMBF, XMP, EXIF, IPTC, a comment
+_MARKED = (b"jumb", b"http://ns.adobe.com/xap/", b"Exif\0", b"Photoshop 3.0", b"\xff\xfe")
 
 
 class Pdf:
@@ -97,6 +103,18 @@ class Pdf:
             out = update.written(finished=True)
         start = update.places[file] + body.index(b"\nstream\n") + len(b"\nstream\n")
         return Embedded(out, start, len(store))
+
+    def inside(self, src: BinaryIO, limits: Limits) -> Inside:
+        """Text as pdfium reads it; pictures whose streams are whole files (JPEG), or have XMP; attachments."""
+        data = whole(src, limits)
+        surface = Pages(data, limits, self.password)
+        shown = range(min(len(surface.pages), limits.max_pages))
+        words = "\n".join(surface.text(page) for page in shown).encode("utf-8", "replace")
+        parts = tuple(_parts(surface, shown, limits))
+        unread = []
+        if len(surface.pages) > len(shown):
+            unread.append(f"the text and pictures of pages {len(shown) + 1} to {len(surface.pages)}")
+        return Inside(tuple(_text(words)), parts, "; ".join(unread))
 
     def unlocked(self, password: str) -> Pdf:
         """For files that are encrypted with a password, the user's or the owner's."""
@@ -218,7 +236,7 @@ def _slots(pdf: pikepdf.Pdf, limits: Limits) -> dict[Slot, bytes]:
         slots[Slot.XMP] = packet
     for spec in _array(pdf.Root.get("/AF")):
         if _is_manifest(spec) and isinstance(file := _path(spec, "/EF", "/F"), pikepdf.Stream):
-            slots[Slot.C2PA] = pdf_archive.inflated(file, limits)
+            slots[Slot.C2PA] = inflated(file, limits)
     return slots
 
 
@@ -230,9 +248,47 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
     for page in pages(pdf, limits.max_parts):
         for note in _array(page.get("/Annots")):
             if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):
-                yield Field("pdf:link", "URI", bytes(uri))
+                yield Field("pdf:link", "href", bytes(uri))
     for name in itertools.islice(pdf.attachments, limits.max_parts):
         yield Field("pdf:attachment", name, b"")
+
+
+def _text(words: bytes) -> Iterator[Field]:
+    """In pieces that end between lines."""
+    while words.strip():
+        cut = words.rfind(b"\n", 0, _MAX_TEXT) + 1 if len(words) > _MAX_TEXT else len(words)
+        cut = cut or _MAX_TEXT
+        yield Field("text:body", "text", words[:cut])
+        words = words[cut:]
+
+
+def _parts(surface: Pages, shown: range, limits: Limits) -> Iterator[Part]:
+    left = limits.max_inflated
+    for page in shown:
+        for picture in surface.pictures(page):
+            where = f"a picture on page {page + 1}"
+            if isinstance(packet := picture.get("/Metadata"), pikepdf.Stream):
+                yield Part(where, packet=inflated(packet, limits))
+            if _filter(picture) == "/DCTDecode":
+                coded = picture.read_raw_bytes()
+                if any(mark in coded for mark in _MARKED):
+                    yield Part(where, coded)
+    for name in itertools.islice(surface.pdf.attachments, limits.max_parts):
+        file = _path(surface.pdf.attachments[name].obj, "/EF", "/F")
+        if isinstance(file, pikepdf.Stream) and not _is_manifest(surface.pdf.attachments[name].obj):
+            data = inflated(file, limits)
+            left -= len(data)
+            if left < 0:
+                raise LimitError("The PDF's attachments are too large.", "Do not trust this file.")
+            yield Part(f"the attachment {name}", data)
+
+
+def _filter(picture: pikepdf.Stream) -> str:
+    """The only one of a stream, or "" where it has none or several."""
+    named = picture.get("/Filter")
+    if isinstance(named, pikepdf.Array):
+        named = named[0] if len(named) == 1 else None
+    return "" if named is None else str(named)
 
 
 def _size(pdf: pikepdf.Pdf, limits: Limits) -> tuple[int, int] | None:

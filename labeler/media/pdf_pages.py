@@ -6,17 +6,18 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pikepdf
 
 from labeler import fonts
-from labeler.errors import UnreadableError
+from labeler.errors import LimitError, UnreadableError
 from labeler.fonts import subset
 from labeler.media import pdf_archive, pdf_tags
 from labeler.media.base import Box, Limits, Line, Painted, Stamp
+from labeler.media.pdf_bounds import Drawing, inflated
 from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, pages, raw, ref, stream
 
 if TYPE_CHECKING:
@@ -34,26 +35,33 @@ class Pages:
         self.data, self.limits, self.password = data, limits, password
 
     @cached_property
-    def _pdf(self) -> pikepdf.Pdf:
+    def pdf(self) -> pikepdf.Pdf:
         return opened(self.data, self.password)
 
     @cached_property
     def _pages(self) -> list[pikepdf.Object]:
-        return pages(self._pdf, self.limits.max_parts)
+        return pages(self.pdf, self.limits.max_parts)
 
     @cached_property
     def _views(self) -> list[View]:
         return [View(page) for page in self._pages]
 
     @property
+    def most(self) -> int:
+        return self.limits.max_pages
+
+    @property
     def pages(self) -> Sequence[tuple[float, float]]:
         return [view.size for view in self._views]
 
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
-        update = Update(self.data, self._pdf)
-        archive = pdf_archive.claimed(pdf_archive.metadata(self._pdf, self.limits))
+        update = Update(self.data, self.pdf)
+        archive = pdf_archive.claimed(pdf_archive.metadata(self.pdf, self.limits))
         ink = _Ink(
-            update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text), archive
+            update,
+            frozenset(c for s in stamps.values() for line in s.lines for c in line.text),
+            archive,
+            self.limits,
         )
         for number, page in enumerate(self._pages):
             before = _contents(page)
@@ -69,6 +77,7 @@ class Pages:
         from PIL.Image import Resampling
 
         view = self._views[page]
+        self._drawing.check(self._pages[page], _inherited(self._pages[page], "/Resources"))
         try:
             with _rendering:
                 shown = self._document[page]
@@ -100,6 +109,49 @@ class Pages:
             min(low - edges[3], picture.height),
         )
         return picture.convert("RGB").resize(size, Resampling.BILINEAR, exact)
+
+    def pictures(self, page: int) -> Iterator[pikepdf.Stream]:
+        """The pictures that a page may draw, those of its forms too; each once for the document."""
+        queue = [_inherited(self._pages[page], "/Resources")]
+        while queue:
+            resources = queue.pop()
+            objects = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
+            for drawn in objects.values() if isinstance(objects, pikepdf.Dictionary) else ():
+                if not isinstance(drawn, pikepdf.Stream) or drawn.objgen in self._met:
+                    continue
+                self._met.add(drawn.objgen)
+                if len(self._met) > self.limits.max_parts:
+                    raise LimitError("The PDF has too many parts.", "Raise the limit if you trust it.")
+                if drawn.get("/Subtype") == "/Image":
+                    yield drawn
+                else:
+                    queue.append(drawn.get("/Resources"))
+
+    @cached_property
+    def _met(self) -> set[tuple[int, int]]:
+        return set()
+
+    def text(self, page: int) -> str:
+        """What a reader reads on a page. Raises: UnreadableError: it cannot be known. LimitError: too large."""
+        import pypdfium2
+
+        self._drawing.check(self._pages[page], _inherited(self._pages[page], "/Resources"))
+        try:
+            with _rendering:
+                shown = self._document[page]
+                words = shown.get_textpage()
+                said: str = words.get_text_bounded()
+                words.close()
+                shown.close()
+        except (pypdfium2.PdfiumError, ValueError, MemoryError) as e:
+            raise UnreadableError(
+                f"The text of page {page + 1} cannot be read ({e}).", "Save it again."
+            ) from e
+        return said
+
+    @cached_property
+    def _drawing(self) -> Drawing:
+        return Drawing(self.limits)
 
     @cached_property
     def _document(self) -> Any:
@@ -165,8 +217,8 @@ class View:
 class _Ink:
     """The objects that all stamps of one update share."""
 
-    def __init__(self, update: Update, letters: frozenset[str], archive: str) -> None:
-        self.update = update
+    def __init__(self, update: Update, letters: frozenset[str], archive: str, limits: Limits) -> None:
+        self.update, self.limits = update, limits
         self.font = _font(update, letters, listed=archive.startswith("1")) if letters else (0, 0)
         # PDF/A takes the colours of a device only where an output intent says which device
         self.calibrated = bool(archive) and "/OutputIntents" not in update.pdf.Root
@@ -174,7 +226,7 @@ class _Ink:
         self.key = pdf_tags.next_key(update.pdf)
 
     def stamped(
-        self, page: pikepdf.Object, view: View, contents: list[pikepdf.Object], stamp: Stamp
+        self, page: pikepdf.Object, view: View, contents: list[pikepdf.Stream], stamp: Stamp
     ) -> bytes:
         """The page's dictionary with the notice."""
         resources = _inherited(page, "/Resources")
@@ -183,7 +235,7 @@ class _Ink:
         objects = objects if isinstance(objects, pikepdf.Dictionary) else pikepdf.Dictionary()
         taken = {k for k, v in objects.items() if not pdf_tags.is_ours(v)}
         name = next(n for n in (pdf_tags.OURS + "~" * i for i in range(len(taken) + 1)) if n not in taken)
-        more, left = _unbalanced(self.update.pdf, contents)
+        more, left = _unbalanced(self.update.pdf, contents, self.limits)
         place = view.matrix(stamp)
         before = self._content(b"q\n" * (1 + more))
         drawn = b"q %s cm %s Do Q" % (b" ".join(map(_number, place)), name.encode())
@@ -352,7 +404,7 @@ def _list(items: Any) -> bytes:
     return b"[ %s ]" % b" ".join(items)
 
 
-def _contents(page: pikepdf.Object) -> list[pikepdf.Object]:
+def _contents(page: pikepdf.Object) -> list[pikepdf.Stream]:
     there = page.get("/Contents")
     if isinstance(there, pikepdf.Array):
         return [c for c in there if isinstance(c, pikepdf.Stream)]
@@ -381,14 +433,16 @@ def _rectangle(value: object) -> tuple[float, float, float, float] | None:
     return (x0, y0, x1, y1) if sane and x1 > x0 and y1 > y0 else None
 
 
-def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Object]) -> tuple[int, int]:
+def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Stream], limits: Limits) -> tuple[int, int]:
     """How many more states a page's content restores than it saves, and how many it leaves saved."""
     depth = low = 0
     try:
-        whole = pikepdf.Stream(pdf, b"\n".join(c.read_bytes() for c in contents))
+        whole = pikepdf.Stream(pdf, b"\n".join(inflated(c, limits) for c in contents))
         for token in pikepdf.parse_content_stream(whole, "q Q"):
             depth += 1 if str(token.operator) == "q" else -1
             low = min(low, depth)
-    except pikepdf.PdfError:
+    except (pikepdf.PdfError, UnreadableError) as e:
+        if isinstance(e, LimitError):
+            raise
         return 0, 0
     return -low, depth - low

@@ -119,7 +119,10 @@ def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> 
 
     found, contrast, layout = set(claim.langs), 21.0, None
     known: dict[object, Seen] = {}  # most pages of a document look alike there
-    for number, size in enumerate(_sizes(surface, claim.mode)):
+    sizes = _sizes(surface, claim.mode)
+    chosen = _chosen(len(sizes), surface.most)
+    for number in chosen:
+        size = sizes[number]
         layout = arrange(size, words, claim.tier)
         if layout is None:
             return Seen()
@@ -135,4 +138,14 @@ def recognise(surface: PageSurface, claim: Layout, words: Mapping[str, str]) -> 
         contrast = min(contrast, seen.contrast)
         if not found:
             return Seen()
-    return Seen(tuple(lang for lang in claim.langs if lang in found), layout, contrast)
+    langs = tuple(lang for lang in claim.langs if lang in found)
+    return Seen(langs, layout, contrast, unseen=len(sizes) - len(chosen))
+
+
+def _chosen(count: int, most: int) -> Sequence[int]:
+    """The pages that are looked at: all, or the first half of ``most`` and others spread evenly up to the last."""
+    if count <= most:
+        return range(count)
+    first = most // 2
+    step = (count - 1 - first) / max(1, most - first - 1)
+    return [*range(first), *(first + round(i * step) for i in range(most - first))]
