@@ -215,7 +215,7 @@ def _examined(
         if not isinstance(medium, RepairableMedium):
             raise
         rebuilt = medium.rebuilt(io.BytesIO(data), limits)
-        damage = f"the source is damaged and was rebuilt with {rebuilt.found}, its bytes are not kept ({e.message})"
+        damage = f"the source is damaged and was rebuilt with {rebuilt.found}; its bytes are not kept ({e.message})"
         return rebuilt.data, look(rebuilt.data), damage
 
 
@@ -558,7 +558,7 @@ class _Work:
             notices.words(x, self.medium.info.kind, self.langs).get(standing.tier)
             for x in (self.found.label, self.label)
         )
-        return old == new and standing.legible
+        return old == new and any(f.code == "notice.legible" for f in self.found.facts)
 
     def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
         if Slot.XMP not in self.medium.info.slots:

@@ -174,6 +174,51 @@ def annotation(pdf: pikepdf.Pdf) -> None:
     pdf.pages[1].obj.Annots = Array([cover])
 
 
+def group(alpha: str) -> Callable[[pikepdf.Pdf], None]:
+    """What is drawn through a state that hides it."""
+    states = {
+        "transparent": Dictionary(ca=0),
+        "blended": Dictionary(BM=Name.Screen),
+    }
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        page = pdf.pages[1].obj
+        state = states.get(alpha) or Dictionary(
+            SMask=Dictionary(
+                S=Name.Luminosity,
+                G=pdf.make_stream(
+                    b"0 g 0 0 595 842 re f",
+                    Type=Name.XObject,
+                    Subtype=Name.Form,
+                    BBox=Array([0, 0, 595, 842]),
+                    Group=Dictionary(S=Name.Transparency, CS=Name.DeviceGray),
+                ),
+            )
+        )
+        page.Resources.ExtGState = Dictionary(Hide=state)
+        drawn = page.Contents[-1].read_bytes().replace(b" cm", b" cm /Hide gs", 1)
+        if alpha == "blended":  # onto white everything is white
+            drawn = drawn.replace(b"q ", b"q 1 g 0 0 595 842 re f ", 1)
+        page.Contents[-1] = Stream(pdf, drawn)
+
+    return change
+
+
+def field(pdf: pikepdf.Pdf) -> None:
+    """A form field over it, filled in white."""
+    annotation(pdf)
+    cover = pdf.pages[1].obj.Annots[0]
+    cover.Subtype, cover.FT, cover.T = Name.Widget, Name.Tx, "cover"
+    pdf.Root.AcroForm = Dictionary(Fields=Array([cover]), NeedAppearances=False)
+
+
+def small_page(size: float) -> Callable[[pikepdf.Pdf], None]:
+    def change(pdf: pikepdf.Pdf) -> None:
+        pdf.add_blank_page(page_size=(size, size))
+
+    return change
+
+
 HIDDEN: dict[str, Callable[[pikepdf.Pdf], None]] = {
     "covered": after(b"1 g 0 0 595 60 re f"),
     "covered-by-an-annotation": annotation,
@@ -189,6 +234,12 @@ HIDDEN: dict[str, Callable[[pikepdf.Pdf], None]] = {
     "cropped-away": lambda pdf: pdf.pages[1].obj.__setitem__("/CropBox", Array([0, 60, 595, 842])),
     "turned": lambda pdf: pdf.pages[1].obj.__setitem__("/Rotate", 90),
     "from-one-page": lambda pdf: pdf.pages[1].obj.__setitem__("/Contents", Stream(pdf, TEXT)),
+    "transparent": group("transparent"),
+    "blended-away": group("blended"),
+    "soft-mask": group("mask"),
+    "covered-by-a-field": field,
+    "tiny-page-added": small_page(20),
+    "huge-page-added": small_page(14_400),
     "page-added": lambda pdf: pdf.add_blank_page(page_size=(595, 842)) and None,
 }
 

@@ -143,12 +143,16 @@ class Pdf:
                     stream_decode_level=pikepdf.StreamDecodeLevel.none,
                     object_stream_mode=pikepdf.ObjectStreamMode.preserve,
                     deterministic_id=not pdf.is_encrypted,
+                    fix_metadata_version=False,
                 )
             except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
                 raise UnreadableError(
                     f"The PDF cannot be rebuilt ({str(e)[:120]}).", "Get the whole file again."
                 ) from e
-        return Rebuilt(out.getvalue(), f"{len(found)} page{'s' * (len(found) > 1)}")
+            there = f"{len(found)} page{'s' * (len(found) > 1)}"
+            if "/Info" not in pdf.trailer:
+                there += " and without the document's properties"
+        return Rebuilt(out.getvalue(), there)
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         data = whole(src, limits)
@@ -244,7 +248,8 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
     info = pdf.trailer.get("/Info")
     for key, value in info.items() if isinstance(info, pikepdf.Dictionary) else ():
         if isinstance(value, pikepdf.String):
-            yield Field("pdf:info", key[1:], str(value).encode("utf-8", "replace"))
+            name = key[1:].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            yield Field("pdf:info", name, str(value).encode("utf-8", "replace"))
     for page in pages(pdf, limits.max_parts):
         for note in _array(page.get("/Annots")):
             if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):

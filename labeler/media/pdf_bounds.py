@@ -85,7 +85,9 @@ class Drawing:
         for name, drawn in objects.items():
             # a name that is written with escapes counts as drawn once, as does one that is not drawn at all
             if isinstance(drawn, pikepdf.Stream):
-                total += counts.get(name[1:].encode(), 1) * self._drawn(drawn, resources, depth)
+                total += counts.get(name[1:].encode("utf-8", "surrogateescape"), 1) * self._drawn(
+                    drawn, resources, depth
+                )
         return total
 
     def _drawn(self, drawn: pikepdf.Stream, around: Any, depth: int) -> int:

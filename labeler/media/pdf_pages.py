@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MAX_SIDE = 14_400  # user units, ISO 32000-1 Annex C
 _GREY = b"[ /CalGray << /WhitePoint [ 0.9505 1 1.089 ] /Gamma 2.2 >> ]"
+_SAVE, _RESTORE = pikepdf.Operator("q"), pikepdf.Operator("Q")
 _rendering = threading.Lock()  # pdfium is not thread-safe
 
 
@@ -158,11 +159,13 @@ class Pages:
         import pypdfium2
 
         try:
-            return pypdfium2.PdfDocument(self.data, self.password or None)
+            document = pypdfium2.PdfDocument(self.data, self.password or None)
         except pypdfium2.PdfiumError:
             if not self.password:
                 raise
-            return pypdfium2.PdfDocument(self.data)  # as `opened` does
+            document = pypdfium2.PdfDocument(self.data)  # as `opened` does
+        document.init_forms()  # a field too can cover something
+        return document
 
 
 class View:
@@ -439,7 +442,7 @@ def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Stream], limits: Limits
     try:
         whole = pikepdf.Stream(pdf, b"\n".join(inflated(c, limits) for c in contents))
         for token in pikepdf.parse_content_stream(whole, "q Q"):
-            depth += 1 if str(token.operator) == "q" else -1
+            depth += 1 if token.operator == _SAVE else -1 if token.operator == _RESTORE else 0
             low = min(low, depth)
     except (pikepdf.PdfError, UnreadableError) as e:
         if isinstance(e, LimitError):

@@ -26,6 +26,7 @@ _BEGUN = (
 _HEADER = re.compile(rb"%PDF-\d\.\d")
 _END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
 _PART = re.compile(rb"\b(obj|xref)\b")
+_SPECIAL = re.compile(rb"[^!-~]|[#/()<>\[\]{}%]")  # what a name cannot hold as it is
 _JUNK = 1 << 10  # bytes after the end that every reader passes over
 _MAX_DEPTH = 100
 _UNNAMED = re.compile(r"stream <_io\.BytesIO[^>]*>:? ?")  # what qpdf calls a file in memory
@@ -147,11 +148,12 @@ class Update:
         for key in ("/Info", "/Encrypt"):
             if key in self.pdf.trailer:
                 entries[key] = raw(self.pdf.trailer[key])
-        if "/ID" in self.pdf.trailer:
+        first = self.pdf.trailer.get("/ID")
+        if isinstance(first, pikepdf.Array) and len(first) and isinstance(first[0], pikepdf.String):
             # of where things are, not of what they say: a manifest's bytes come after their place was hashed
             now = hashlib.md5(self.base[-4096:] + repr(offsets).encode(), usedforsecurity=False).digest()
             entries["/ID"] = b"[ <%s> <%s> ]" % (
-                bytes(self.pdf.trailer.ID[0]).hex().encode(),
+                bytes(first[0]).hex().encode(),
                 now.hex().encode(),
             )
         if not finished:
@@ -244,7 +246,13 @@ def raw(value: Any, depth: int = 0) -> bytes:
 
 def dictionary(entries: Mapping[str, bytes]) -> bytes:
     """Of names (with their slash, as pikepdf gives them) to written values."""
-    return b"<< %s >>" % b" ".join(bytes(pikepdf.Name(k).unparse()) + b" " + v for k, v in entries.items())
+    return b"<< %s >>" % b" ".join(_name(k) + b" " + v for k, v in entries.items())
+
+
+def _name(name: str) -> bytes:
+    """ISO 32000-2, 7.3.5; bytes that are no UTF-8 came as surrogates."""
+    written = name.encode("utf-8", "surrogateescape")[1:]
+    return b"/" + _SPECIAL.sub(lambda found: b"#%02x" % found[0][0], written)
 
 
 def changed(old: pikepdf.Object, entries: Mapping[str, bytes | None]) -> bytes:
@@ -270,27 +278,35 @@ def opened(data: bytes, password: str = "", *, repair: bool = False) -> pikepdf.
         LockedError: encrypted with another password. UnreadableError: it does not parse.
     """
     # a password that was given for a whole folder does not lock the files that need none
-    for word in dict.fromkeys((password, "")):
-        try:
-            return pikepdf.open(
-                io.BytesIO(data),
-                password=word,
-                attempt_recovery=repair,
-                suppress_warnings=True,
-                inherit_page_attributes=False,  # it would move them into objects that no file has
-            )
-        except pikepdf.PasswordError:
-            continue
-        except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
-            why = _UNNAMED.sub("", str(e))[:120]
-            next_step = "Get the whole file again." if repair else MEND
-            raise UnreadableError(f"The PDF cannot be parsed ({why}).", next_step) from e
-    raise LockedError(
-        "The PDF is encrypted, and the password does not open it."
-        if password
-        else "The PDF is encrypted with a password.",
-        "Give its password: --password-file FILE, or LABEL_PASSWORD.",
-    )
+    pdf = _open(data, "", repair)
+    if password and (pdf is None or pdf.is_encrypted):
+        pdf = _open(data, password, repair) or pdf
+    if pdf is None:
+        raise LockedError(
+            "The PDF is encrypted, and the password does not open it."
+            if password
+            else "The PDF is encrypted with a password.",
+            "Give its password: --password-file FILE, or LABEL_PASSWORD.",
+        )
+    return pdf
+
+
+def _open(data: bytes, password: str, repair: bool) -> pikepdf.Pdf | None:
+    """None: the password is another one."""
+    try:
+        return pikepdf.open(
+            io.BytesIO(data),
+            password=password,
+            attempt_recovery=repair,
+            suppress_warnings=True,
+            inherit_page_attributes=False,  # it would move them into objects that no file has
+        )
+    except pikepdf.PasswordError:
+        return None
+    except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
+        why = _UNNAMED.sub("", str(e))[:120]
+        next_step = "Get the whole file again." if repair else MEND
+        raise UnreadableError(f"The PDF cannot be parsed ({why}).", next_step) from e
 
 
 def pages(pdf: pikepdf.Pdf, most: int) -> list[pikepdf.Object]:
