@@ -352,3 +352,39 @@ def test_slots() -> None:
     content = MEDIUM.read(io.BytesIO(variant("xmp")), Limits())
     assert b"pdf:Producer" in content.slots[Slot.XMP]
     assert {(f.where, f.key) for f in content.fields} == {("pdf:info", "Title"), ("pdf:info", "Producer")}
+
+
+def corner(data: bytes) -> tuple[str, str]:
+    """Where the words of the notice stand on the first page, as a viewer shows it."""
+    import pypdfium2
+
+    page_ = pypdfium2.PdfDocument(data)[0]
+    words = page_.get_textpage()
+    found = words.search(RU[:20]).get_next()
+    assert found
+    left, low, _, _ = words.get_charbox(found[0])
+    width, height = page_.get_size()
+    return "head" if low > height / 2 else "foot", "right" if left > width / 3 else "left"
+
+
+def test_the_notice_stands_where_it_covers_least() -> None:
+    blocks = {"foot-left": b"20 10 60 30", "foot-right": b"400 10 60 30", "head-left": b"20 800 60 30"}
+    drawn = b"".join(b"%s re f " % b for b in blocks.values())
+    for content_, place in (
+        (TEXT, "foot-left"),
+        (blocks["foot-left"] + b" re f", "foot-right"),
+        (drawn, "head-right"),
+        (drawn + b"400 800 9 9 re f", "head-right"),
+        (b"0.8 g 0 0 595 842 re f", "foot-left"),
+    ):
+        data = saved(document(2, content=content_))
+        labelled = labeler.add(data, None, LABEL)
+        assert "-".join(corner(labelled.data)) == place, content_
+        assert labeler.verify(labelled.data).verdict == "labelled"
+        again = labeler.add(
+            labelled.data, None, Label(system="Kandinsky 5", publisher="Qala Media", provider="x")
+        )
+        assert "-".join(corner(again.data)) == place, "it does not wander"
+        assert labeler.add(
+            again.data, None, Label(system="Kandinsky 5", publisher="Qala Media", provider="x")
+        ).unchanged

@@ -239,6 +239,10 @@ class PageSurface(Protocol):
     def most(self) -> int:
         """How many pages may be rendered to look for a notice."""
 
+    @property
+    def bare(self) -> PageSurface:
+        """The same pages without any notice of ours."""
+
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         """Put a notice on these pages, by their number from 0, and take away any of ours that is there.
 

@@ -55,6 +55,12 @@ class Pages:
     def pages(self) -> Sequence[tuple[float, float]]:
         return [view.size for view in self._views]
 
+    @property
+    def bare(self) -> Pages:
+        if any(pdf_tags.is_ours(c) for page in self._pages for c in _contents(page)):
+            return Pages(self.stamp({}).data, self.limits, self.password)
+        return self
+
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         update = Update(self.data, self.pdf)
         archive = pdf_archive.claimed(pdf_archive.metadata(self.pdf, self.limits))
@@ -250,7 +256,8 @@ class _Ink:
                 self.update, page, form, self.key, list(dict.fromkeys(x.lang for x in stamp.lines))
             )
         if self.key is None:
-            drawn = b"/Artifact << /Type /Pagination /Subtype /Footer >> BDC %s EMC" % drawn
+            kind = b"/Header" if 2 * stamp.box.y < view.size[1] else b"/Footer"
+            drawn = b"/Artifact << /Type /Pagination /Subtype %s >> BDC %s EMC" % (kind, drawn)
         self.key = None
         after = self._content(b"\n%s%s\n" % (b"Q\n" * (1 + left), drawn))
         entries: dict[str, bytes | None] = {
