@@ -194,8 +194,8 @@ def _attach(update: Update, file: tuple[int, int]) -> None:
         )
     )
     others = [raw(f) for f in _array(root.get("/AF")) if not _is_manifest(f)]
-    names = root.get("/Names", pikepdf.Dictionary())
-    files = update.add(_named(update, names.get("/EmbeddedFiles", pikepdf.Dictionary()), spec))
+    names = _dictionary(root.get("/Names"))
+    files = update.add(_named(update, _dictionary(names.get("/EmbeddedFiles")), spec))
     catalog(
         update,
         {
@@ -211,7 +211,7 @@ def _named(update: Update, tree: pikepdf.Object, spec: bytes) -> bytes:
         leaf = update.add(
             dictionary({"/Limits": b"[ %s %s ]" % (_NAME, _NAME), "/Names": b"[ %s %s ]" % (_NAME, spec)})
         )
-        return dictionary({"/Kids": b"[ %s %s ]" % (b" ".join(raw(k) for k in tree.Kids), ref(leaf))})
+        return dictionary({"/Kids": b"[ %s %s ]" % (b" ".join(map(raw, _array(tree.Kids))), ref(leaf))})
     flat = _array(tree.get("/Names"))
     pairs = [
         (bytes(k), raw(k), raw(v)) for k, v in zip(flat[::2], flat[1::2], strict=False) if not _is_manifest(v)
@@ -222,6 +222,11 @@ def _named(update: Update, tree: pikepdf.Object, spec: bytes) -> bytes:
 
 def _array(value: object) -> list[pikepdf.Object]:
     return list(value) if isinstance(value, pikepdf.Array) else []
+
+
+def _dictionary(value: object) -> pikepdf.Object:
+    """It, or an empty one where something else stands."""
+    return value if isinstance(value, pikepdf.Dictionary) else pikepdf.Dictionary()
 
 
 def _path(value: object, *keys: str) -> object:

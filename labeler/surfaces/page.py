@@ -82,7 +82,8 @@ def _freest(
         for number in sample:
             layout = arrange(sizes[number], words, tier, place)
             assert layout
-            picture = surface.rendered(number, layout.box, (layout.box.w, layout.box.h))
+            box = _around(layout)
+            picture = surface.rendered(number, box, (box.w, box.h))
             colours = picture.getcolors(picture.width * picture.height) or [(0, None)]
             covered += 1 - max(count for count, _ in colours) / (picture.width * picture.height)
         if covered <= _FREE * len(sample):
@@ -90,6 +91,14 @@ def _freest(
         least = min(least or (covered, place), (covered, place), key=lambda found: found[0])
     assert least
     return least[1]
+
+
+def _around(layout: Layout) -> Box:
+    """The place of a notice with a little air, inside the page."""
+    air, box = math.ceil(layout.em / 2), layout.box
+    x, y = max(0, box.x - air), max(0, box.y - air)
+    right = min(math.floor(layout.size[0]), box.x + box.w + air)
+    return Box(x, y, right - x, min(math.floor(layout.size[1]), box.y + box.h + air) - y)
 
 
 def arrange(
