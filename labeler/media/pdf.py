@@ -214,7 +214,9 @@ def _named(update: Update, tree: pikepdf.Object, spec: bytes) -> bytes:
         return dictionary({"/Kids": b"[ %s %s ]" % (b" ".join(map(raw, _array(tree.Kids))), ref(leaf))})
     flat = _array(tree.get("/Names"))
     pairs = [
-        (bytes(k), raw(k), raw(v)) for k, v in zip(flat[::2], flat[1::2], strict=False) if not _is_manifest(v)
+        (bytes(k), raw(k), raw(v))
+        for k, v in zip(flat[::2], flat[1::2], strict=False)
+        if isinstance(k, pikepdf.String) and not _is_manifest(v)
     ]
     pairs = sorted([*pairs, (_NAME[1:-1], _NAME, spec)])
     return dictionary({"/Names": b"[ %s ]" % b" ".join(b"%s %s" % (k, v) for _, k, v in pairs)})
