@@ -29,6 +29,7 @@ from PIL import Image, ImageChops, ImageOps
 import labeler
 from labeler.marks import c2pa as mark
 from labeler.signing import identity, trust
+from labeler.signing.signers import KeySigner
 
 ROOT = Path(__file__).parent.parent
 COMMAND = Path(sys.executable).with_name("label")
@@ -118,7 +119,8 @@ def size(data: bytes) -> str:
 
 def bare_sign() -> Callable[[bytes], bytes]:
     """c2pa-python as it comes, but for thumbnails: it reads back what it signed."""
-    c2pa, who = mark._c2pa(), identity.ensure()
+    c2pa, who = mark._c2pa(), identity.ensure().signer
+    assert isinstance(who, KeySigner)
     context = c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}})
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(who.algorithm.encode(), who.chain, who.key, None))
 
@@ -132,7 +134,7 @@ def bare_sign() -> Callable[[bytes], bytes]:
 
 def bare_reader() -> Callable[[bytes, str], None]:
     """c2pa-python's reader with the settings and anchors that `labeler.verify` gives it."""
-    c2pa, context = mark._c2pa(), mark._context(trust.own_anchors())
+    c2pa, context = mark._c2pa(), mark._context(mark._trust(trust.own_anchors(), trust.Purpose.SIGNER))
 
     def read(data: bytes, mime: str) -> None:
         try:

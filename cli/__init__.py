@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import io
 import os
@@ -18,7 +19,8 @@ _COMMANDS = {
     "verify": "Say rule by rule what holds, what fails and what could not be checked.",
     "show": "Tell in plain words everything that a file says about AI.",
     "notice": "Show the catalogue of notices.",
-    "identity": "Make, list and show signing identities.",
+    "identity": "Make, import and check signing identities.",
+    "trust": "Keep, list, update and remove lists of those whom you trust.",
     "policy": "List and explain the rules.",
     "capabilities": "Show what is written into which kind of file.",
     "completion": "Print the completion script for a shell.",
@@ -61,6 +63,7 @@ def main(args: list[str] | None = None) -> None:
     """Entry point: every deliberate error becomes one line on stderr and an exit code."""
     from labeler.errors import LabelError
 
+    _mute_decoders()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # names and values from outside need not fit the terminal's encoding
@@ -92,6 +95,22 @@ def main(args: list[str] | None = None) -> None:
         code = 3
         _drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _mute_decoders() -> None:
+    """libtiff and its like write to descriptor 2, past Python. From here on only our own messages go where it led."""
+    encoding = sys.stderr.encoding if sys.stderr else ""
+    if not encoding or sys.stderr is not sys.__stderr__:
+        return  # somebody has other plans with it
+    try:
+        ours = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+    except OSError:
+        return  # it is closed
+    sys.stderr = io.TextIOWrapper(os.fdopen(ours, "wb", closefd=False), encoding, line_buffering=True)
+    faulthandler.enable(sys.stderr)  # a crash is no noise
 
 
 def _drop_output() -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 from labeler.errors import LabelError, UnsupportedError, UsageError
+from labeler.words import printable
 
+from . import signing
 from .options import (
     check_paths,
     interruptible,
@@ -22,7 +24,6 @@ from .options import (
     option,
     password,
     password_file,
-    printable,
     standard_input,
 )
 
@@ -82,12 +83,19 @@ class _Outcome:
     show_default=True,
     callback=names,
     metavar="NAME[,NAME]",
-    help="Whose rules to mind.",
+    help="Whose rules to mind: kz, eu, cn, or a .json file of your own.",
 )
+@option(
+    "--provider-code", metavar="CODE", help="The provider's registered code, for a TC260 label (policy cn)."
+)
+@option("--publisher-code", metavar="CODE", help="The publisher's, where it only distributes.")
 @option("--identity", default="default", show_default=True, help="The signing identity.")
-@option("--cert", type=click.Path(path_type=Path), help="Sign with this PEM chain instead (with --key).")
-@option("--key", type=click.Path(path_type=Path), help="The PEM key of --cert.")
+@signing.options
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
+@option(
+    "--tsa", metavar="URL", help="Have an RFC 3161 authority stamp the time of signing (asks the network)."
+)
+@option("--tsa-optional", is_flag=True, help="Without its answer, sign without a time-stamp and say so.")
 @option("--prompt", help="The prompt; carried only with --with-prompt.")
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
 @password_file
@@ -156,8 +164,9 @@ def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
         raise click.UsageError("A picture is not for a terminal: redirect the output, or name a file.")
     if options["backup"] and not options["in_place"]:
         raise click.UsageError("--backup goes with --in-place.")
-    if bool(options["cert"]) != bool(options["key"]):
-        raise click.UsageError("--cert and --key go together.")
+    if options["tsa_optional"] and not options["tsa"]:
+        raise click.UsageError("--tsa-optional goes with --tsa.")
+    signing.way(options)
 
 
 def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any, Path | None]]:
@@ -196,18 +205,18 @@ def _is_output(path: Path, real: Path, options: dict[str, Any]) -> bool:
 def _worker(label: Any, options: dict[str, Any]) -> Any:
     import labeler
     from labeler.media import claims
-    from labeler.signing import identity
 
-    signer = options["identity"]
-    if options["cert"]:
-        signer = identity.from_files(options["cert"], options["key"])
     dry = options["dry_run"] or options["check"]
     shared = {
         "notice": options["notice"],
         "langs": options["lang"],
-        "identity": signer,
+        "identity": signing.identity(options),
         "sidecar": options["sidecar"],
+        "tsa": options["tsa"],
+        "tsa_optional": options["tsa_optional"],
         "policies": options["policy"],
+        "provider_code": options["provider_code"],
+        "publisher_code": options["publisher_code"],
         "original": options["original"],
         "with_prompt": options["with_prompt"],
         "dry_run": dry,

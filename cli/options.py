@@ -1,23 +1,20 @@
-"""What several commands share: options from the environment and the configuration file, and the UI's words."""
+"""What several commands share: options, also from the environment and the configuration file."""
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from labeler.errors import ConfigError
+from labeler.words import LANGS
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-UI_LANGS = ("kk", "ru", "en")
 _MAX_PASSWORD = 4096  # characters
 _NO_CONFIGURATION = frozenset({"out", "out_dir", "in_place", "dry_run", "check"})
 
@@ -104,55 +101,36 @@ def _known() -> dict[str, Option]:
     }
 
 
-@functools.cache
-def _words() -> dict[str, dict[str, str]]:
-    data: dict[str, dict[str, str]] = json.loads(
-        resources.files("labeler.schemas").joinpath("words.json").read_text("utf-8")
-    )
-    return data
-
-
-def say(key: str, lang: str, **values: object) -> str:
-    """The UI's words for a key in a language; the key itself where there are none."""
-    words = _words().get(key)
-    return words[lang].format(**values) if words else str(values.get("default", key))
-
-
-def has_words(key: str) -> bool:
-    """Whether the UI can say it."""
-    return key in _words()
-
-
 def user_lang() -> str:
     """From the locale variables: Kazakh, Russian, else English."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
-            return value[:2] if value[:2] in UI_LANGS else "en"
+            return value[:2] if value[:2] in LANGS else "en"
     return "en"
-
-
-def printable(text: object) -> str:
-    """A name or value from outside, safe on a terminal: control characters and lone surrogates are escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in str(text)
-    )
 
 
 ui_lang = option(
     "--ui-lang",
-    type=click.Choice(UI_LANGS),
+    type=click.Choice(LANGS),
     default=user_lang,
     show_default="from the locale",
     help="Language of the output.",
 )
-trust = option(
-    "--trust",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="PEM",
-    help="Anchors of signers to trust, besides your own identities.",
-)
+
+
+def trust(command: F) -> F:
+    """Whom to trust, besides the own identities and the lists kept here."""
+    for name, whom in (("-identity", "persons named"), ("-tsa", "time-stamps"), ("", "signers")):
+        command = option(
+            f"--trust{name}",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PEM",
+            help=f"Certificates that vouch for {whom}, besides those kept here (`label trust`).",
+        )(command)
+    return command
+
+
 jobs = option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
 )

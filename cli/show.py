@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .options import (
-    has_words,
-    option,
-    password,
-    password_file,
-    printable,
-    say,
-    standard_input,
-    trust,
-    ui_lang,
-)
+from labeler.words import has_words, printable, say
+
+from .options import option, password, password_file, standard_input, trust, ui_lang
 
 _LABEL = (
     "system",
@@ -41,13 +33,12 @@ _LABEL = (
 @password_file
 @option("--show-values", is_flag=True, help="Show the prompt too, if the label carries it.")
 @ui_lang
-def command(
-    path: str, trust: tuple[Path, ...], password_file: Path | None, show_values: bool, ui_lang: str
-) -> int:
+def command(path: str, password_file: Path | None, show_values: bool, ui_lang: str, **trusted: Any) -> int:
     """Tell in plain words everything that FILE says about AI."""
     from labeler import verify
 
-    report = verify(standard_input() if path == "-" else path, trust=trust, password=password(password_file))
+    source = standard_input() if path == "-" else path
+    report = verify(source, password=password(password_file), **trusted)
     for line in _lines(report, ui_lang, show_values):
         click.echo(line)
     return 3 if report.error else 0
@@ -76,11 +67,12 @@ def _lines(report: Any, lang: str, show_values: bool) -> Iterator[str]:
     yield ""
     yield say("heading.marks", lang)
     for mark in report.marks:
-        details = "; ".join(
-            printable(v) for k, v in mark.details.items() if v and k in ("generator", "signer", "time")
-        )
         name, status = say(f"mark.{mark.kind}", lang), say(f"status.{mark.status.value}", lang)
-        yield f"  {name}: {status}" + (f" ({details})" if details else "")
+        producer = mark.details.get("producer")
+        yield f"  {name}: {status}" + (f" ({printable(producer)})" if producer else "")
+        for what, value in _credentials(mark.details, lang):
+            said = say(f"detail.{what}", lang)
+            yield f"    {said[:1].upper()}{said[1:]}: {value}"
     yield ""
     yield say("heading.facts", lang)
     for fact in report.facts:
@@ -92,3 +84,28 @@ def _lines(report: Any, lang: str, show_values: bool) -> Iterator[str]:
         yield f"  - {say(f'not-checked.{item}', lang, default=item)}"
     yield ""
     yield say("disclaimer", lang)
+
+
+def _credentials(details: Mapping[str, Any], lang: str) -> Iterator[tuple[str, str]]:
+    """With what, by whom and when it was signed, each with the list that says so."""
+    if generator := details.get("generator"):
+        yield "generator", printable(generator)
+    if signer := details.get("signer"):
+        yield "signer", f"{printable(signer)} ({_vouched(details['trust_list'], lang)})"
+    if time := details.get("time"):
+        who = f", {printable(details['time_authority'])}" if details.get("time_authority") else ""
+        checked = details.get("time_trusted") is not None
+        yield "time", f"{printable(time)}{who} ({_vouched(details['time_list'], lang, checked)})"
+    for person in details.get("identities") or ():
+        if person["name"]:
+            checked = person["state"] != "unchecked"
+            yield "identity", f"{printable(person['name'])} ({_vouched(person['list'], lang, checked)})"
+
+
+def _vouched(list_: Mapping[str, Any] | None, lang: str, checked: bool = True) -> str:
+    if list_ is None:
+        return say("vouched.nobody", lang) if checked else say("vouched.unchecked", lang)
+    if list_["own"]:
+        return say("vouched.own", lang)
+    date = f", {list_['date']}" if list_["date"] else ""
+    return say("vouched.list", lang, name=printable(list_["name"] + date))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import click
 
 from labeler.errors import UsageError
+from labeler.reports import FORMATS, by_suffix
 
 from .options import (
     check_paths,
@@ -19,24 +22,10 @@ from .options import (
     option,
     password,
     password_file,
-    printable,
-    say,
     standard_input,
     trust,
     ui_lang,
 )
-
-_FAILING = ("tampered", "unlabelled", "incomplete")
-_COLOURS = {
-    "labelled": "green",
-    "no-evidence": "blue",
-    "suspected": "yellow",
-    "incomplete": "yellow",
-    "unlabelled": "red",
-    "tampered": "red",
-    "unreadable": "magenta",
-}
-_SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 
 
 @click.command("verify")
@@ -47,7 +36,7 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
     show_default=True,
     callback=names,
     metavar="NAME[,NAME]",
-    help="Whose rules are applied.",
+    help="Whose rules are applied: kz, eu, cn, or a .json file of your own.",
 )
 @option(
     "--depth",
@@ -64,11 +53,19 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 )
 @trust
 @password_file
-@option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
+@option("--format", "style", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file.")
 @option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=f"Write another report of the same run, by its suffix: {', '.join(filter(None, FORMATS.values()))}.",
+)
+@option("--no-thumbnails", is_flag=True, help="Leave the pictures out of an HTML report.")
+@option(
     "--fail-on",
-    default=",".join(_FAILING),
+    default="tampered,unlabelled,incomplete",
     show_default=True,
     callback=names,
     metavar="VERDICT[,VERDICT]",
@@ -81,122 +78,96 @@ _SIGNS = {"holds": "+", "fails": "x", "unknown": "?", "not-applicable": "-"}
 @ui_lang
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Verify PATHs: files, folders, or '-' for standard input."""
-    from labeler import Verdict, summary, verify, verify_many
+    from labeler import Verdict, reports, verify, verify_many
     from labeler.files import orphans
+    from labeler.reports.base import Closing, Settings
+    from labeler.words import printable
 
-    if options["out"] and any(
-        Path(p).exists() and options["out"].exists() and Path(p).samefile(options["out"]) for p in paths
-    ):
-        raise click.UsageError("-o names one of the files that are verified.")
+    outputs = _outputs(options, paths)
     if unknown := set(options["fail_on"]) - {v.value for v in Verdict}:
         raise click.UsageError(f"--fail-on: no such verdict: {', '.join(sorted(unknown))}.")
+    settings = Settings(
+        lang=options["ui_lang"],
+        policies=options["policy"],
+        fail_on=frozenset(options["fail_on"]),
+        show_values=options["show_values"],
+        quiet=options["quiet"],
+    )
     shared = {
         "policies": options["policy"],
         "depth": options["depth"],
         "assume_ai": options["assume_ai"],
         "notice_on_page": options["notice_on_page"],
-        "trust": options["trust"],
         "password": password(options["password_file"]),
+        **{k: options[k] for k in ("trust", "trust_tsa", "trust_identity")},
+        "thumbnail": not options["no_thumbnails"] and any(style == "html" for style, _ in outputs),
     }
-    reports = []
-    out = _Output(options)
-    code = 0
     named = [p for p in paths if p != "-"]
     stdin = [verify(standard_input(), **shared)] if "-" in paths else []
-    for report in interruptible(chain(stdin, verify_many(named, jobs=options["jobs"], **shared))):
-        reports.append(report)
-        if not report.skipped:
-            code = max(code, 3 if report.error else int(report.verdict.value in options["fail_on"]))
-            out.file(report)
-    lost = list(orphans(named))
-    out.end(summary(reports), lost)
-    if all(r.skipped for r in reports):
+    found = chain(stdin, verify_many(named, jobs=options["jobs"], **shared))
+    own = {path.resolve() for _, path in outputs if path}  # what an earlier run wrote is no input
+    counts = Counter[str]()
+    code = 0
+
+    def counted(items: Iterable[Any]) -> Iterator[Any]:
+        nonlocal code
+        for report in items:
+            if own and Path(report.path).resolve() in own:
+                continue
+            counts["skipped" if report.skipped else report.verdict.value] += 1
+            if not report.skipped:
+                code = max(code, 3 if report.error else int(settings.fails(report)))
+            yield report
+
+    def closing() -> Closing:
+        every = {name: counts[name] for name in (*(v.value for v in Verdict), "skipped")}
+        return Closing(every, tuple(map(printable, orphans(named))))
+
+    with contextlib.ExitStack() as stack:
+        targets = [
+            (reports.writer(style, settings), stack.enter_context(_target(style, path)))
+            for style, path in outputs
+        ]
+        reports.stream(counted(interruptible(found)), targets, closing)
+    if counts.total() == counts["skipped"]:
         raise UsageError(
             "Nothing to verify was found.", "Name files, or a folder with files of kinds Tañba knows."
         )
     return 0 if options["exit_zero"] else code
 
 
-class _Output:
-    """Text and JSON Lines as they come, JSON at the end."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.options, self.lang = options, options["ui_lang"]
-        self.files: list[dict[str, Any]] = []
-        self.lines: list[str] = []
-        self.not_checked: dict[str, None] = {}  # in the order met
-
-    def _say(self, line: str) -> None:
-        if self.options["out"]:
-            self.lines.append(click.unstyle(line))
-        else:
-            click.echo(line)
-
-    def file(self, report: Any) -> None:
-        style = self.options["style"]
-        if style == "text":
-            attention = report.error or report.verdict.value in self.options["fail_on"]
-            if attention or not self.options["quiet"]:
-                self._text(report)
-            return
-        data = report.to_dict(show_values=self.options["show_values"])
-        data["path"] = printable(data["path"])
-        if style == "jsonl":
-            self._say(json.dumps({"type": "file", **data}, ensure_ascii=False))
-        else:
-            self.files.append(data)
-
-    def _text(self, report: Any) -> None:
-        verdict = report.verdict.value
-        head = click.style(say(f"verdict.{verdict}", self.lang), fg=_COLOURS[verdict], bold=True)
-        self._say(f"{printable(report.path)}: {head}")
-        if report.error:
-            self._say(f"    {printable(report.error.message)} {printable(report.error.hint)}")
-        for fact in report.facts:
-            if fact.code in ("c2pa.tampered", "evidence.strong", "evidence.weak", "label.ai-part"):
-                self._say(f"    {say(f'fact.{fact.code}', self.lang)} [{printable(fact.where)}]")
-        self.not_checked.update(dict.fromkeys(report.not_checked))
-        for rule in report.rules:
-            if rule.status.value != "not-applicable":
-                level = say(f"level.{rule.level}", self.lang)
-                message = rule.messages.get(self.lang, "")
-                self._say(f"  {_SIGNS[rule.status.value]} {rule.id} ({level}; {rule.citation}): {message}")
-
-    def end(self, counts: dict[str, int], lost: list[Path]) -> None:
-        from labeler._verify import SCHEMA_VERSION
-
-        style = self.options["style"]
-        if style == "json":
-            document = {
-                "schema_version": SCHEMA_VERSION,
-                "tool": _tool(),
-                "policies": list(self.options["policy"]),
-                "summary": counts,
-                "orphans": [printable(p) for p in lost],
-                "files": self.files,
-            }
-            self._say(json.dumps(document, ensure_ascii=False, indent=2))
-        elif style == "jsonl":
-            head = {"type": "summary", "schema_version": SCHEMA_VERSION, "tool": _tool()}
-            self._say(json.dumps({**head, "summary": counts, "orphans": [printable(p) for p in lost]}))
-        elif not self.options["quiet"]:
-            for path in lost:
-                self._say(f"{printable(path)}: {say('orphan', self.lang)}")
-            found = [
-                f"{n} {say(f'verdict.{v}', self.lang)}" for v, n in counts.items() if n and v != "skipped"
-            ]
-            skipped = [say("skipped", self.lang, n=counts["skipped"])] if counts["skipped"] else []
-            self._say(", ".join(found + skipped))
-            missing = "; ".join(say(f"not-checked.{x}", self.lang, default=x) for x in self.not_checked)
-            self._say(f"{say('heading.not-checked', self.lang)}: {missing}" if missing else "")
-            self._say(say("disclaimer", self.lang))
-        if self.options["out"]:
-            from labeler.files import write
-
-            write(self.options["out"], "".join(f"{line}\n" for line in self.lines).encode("utf-8", "replace"))
+def _outputs(options: dict[str, Any], paths: tuple[str, ...]) -> list[tuple[str, Path | None]]:
+    """Each report's format and file (None: standard output)."""
+    outputs: list[tuple[str, Path | None]] = [(options["style"], options["out"])]
+    for path in options["also"]:
+        if (style := by_suffix(path.name)) is None:
+            suffixes = ", ".join(filter(None, FORMATS.values()))
+            raise click.UsageError(f"--also {path}: the suffix says no format. Choose from {suffixes}.")
+        outputs.append((style, path))
+    written = [path for _, path in outputs if path]
+    if len({path.absolute() for path in written}) < len(written):
+        raise click.UsageError("Two reports would be written to the same file.")
+    for path in filter(Path.exists, written):
+        if any(Path(p).exists() and path.samefile(p) for p in paths):
+            raise click.UsageError(
+                f"{path} is one of the files that are verified: no report is written there."
+            )
+    return outputs
 
 
-def _tool() -> dict[str, str]:
-    from labeler import __version__
+@contextlib.contextmanager
+def _target(style: str, path: Path | None) -> Iterator[Callable[[str], object]]:
+    """Where the pieces of a report go; a file appears when the report is whole."""
+    if path:
+        from labeler.files import replacing
 
-    return {"name": "tanba", "version": __version__}
+        with replacing(path) as f:
+            yield lambda text: f.write(_bytes(click.unstyle(text) if style == "text" else text))
+    elif style == "text":
+        yield lambda text: click.echo(text, nl=False)
+    else:
+        yield lambda text: click.echo(_bytes(text), nl=False)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

@@ -1,13 +1,15 @@
 """Add: the notice, then the metadata, then the signature, last; read back before anything is replaced.
 
-bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface -> XMP -> C2PA -> read back -> write
+bytes -> medium -> existing marks (tampered? refuse) -> notice on its surface -> metadata -> C2PA -> read back -> write
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +26,7 @@ from labeler.errors import (
     ReadBackError,
     SigningError,
     TamperedError,
+    TimeStampError,
     UnreadableError,
     UnsupportedError,
     UsageError,
@@ -31,13 +34,23 @@ from labeler.errors import (
 )
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.label import Involvement, Label
-from labeler.marks import xmp
-from labeler.media.base import ExactMedium, Limits, Medium, RasterSurface, RepairableMedium, Slot, Surface
+from labeler.marks import exif, tc260, xmp
+from labeler.media.base import (
+    ExactMedium,
+    Limits,
+    Medium,
+    Painted,
+    RasterSurface,
+    RepairableMedium,
+    Slot,
+    Surface,
+)
 from labeler.policy import engine
-from labeler.policy.engine import RuleStatus
+from labeler.policy.engine import Asks, RuleStatus
 from labeler.signing import identity as identities
-from labeler.signing import trust
+from labeler.signing import profile, trust
 from labeler.signing.identity import Identity
+from labeler.signing.timestamp import Authority
 from labeler.surfaces.layout import Layout, Mode
 
 if TYPE_CHECKING:
@@ -47,12 +60,18 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 _TOLERANCE = 6.0  # mean difference of a channel that a re-encode at equal or high quality stays below
+_MINUTE = dt.timedelta(minutes=1)
+_SKEW = 10 * _MINUTE
 _SUBSTANCE = ("c2pa.", "xmp.", "record.", "marks.", "notice.")
+_REWRITTEN = ("UserComment", "ImageDescription", tc260.NAME)  # fields that may become ours
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What `add` did. ``degradations``: what was done the second-best way; ``remarks``: what the caller should know."""
+    """What `add` did. ``degradations``: what was done the second-best way; ``remarks``: what the caller should know.
+
+    ``time_stamp``: the time that an authority stamped (``time``, ``authority``, ``trusted``: by a list kept here).
+    """
 
     source: str
     target: str | None
@@ -61,6 +80,7 @@ class Receipt:
     notice: Layout
     marks: tuple[str, ...] = ()
     identity: str | None = None
+    time_stamp: Mapping[str, Any] | None = None
     sidecar: str | None = None
     degradations: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -79,6 +99,7 @@ class Receipt:
             "notice": self.notice.to_dict(),
             "marks": list(self.marks),
             "identity": self.identity,
+            "time_stamp": dict(self.time_stamp) if self.time_stamp else None,
             "sidecar": self.sidecar,
             "degradations": list(self.degradations),
             "remarks": list(self.remarks),
@@ -94,7 +115,11 @@ def add(
     langs: Sequence[str] = notices.MANDATORY,
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
+    tsa: str | None = None,
+    tsa_optional: bool = False,
     policies: Sequence[str] = ("kz",),
+    provider_code: str | None = None,
+    publisher_code: str | None = None,
     original: str | Path | bytes | None = None,
     with_prompt: bool = False,
     in_place: bool = False,
@@ -109,16 +134,21 @@ def add(
 
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
-    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar keeps to it. ``policies``: the mandatory
-    rules that the result leaves unmet are told in the receipt's remarks. ``original`` is what a
-    modified picture was made from. The same label on a file whose marks are all valid changes nothing. ``password``
-    opens encrypted content, which stays encrypted; ``force`` changes what its owner has locked against changes.
-    Damaged content that other software still shows is rebuilt first, and the receipt says so.
+    ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar
+    keeps to it. ``tsa`` is the address of a time-stamp authority (RFC 3161), asked over the network for each
+    signature, not in a dry run; ``tsa_optional``: without its answer the file is signed all the same, and the
+    receipt's degradations say so. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done,
+    and the mandatory rules that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and
+    ``publisher_code`` stand for the names in a TC260 label. ``original`` is what a modified picture was made from.
+    The same label on a file whose marks are all valid changes nothing. ``password`` opens encrypted content, which
+    stays encrypted; ``force`` changes what its owner has locked against changes. Damaged content that other software
+    still shows is rebuilt first, and the receipt says so.
 
     Raises:
         UsageError: the request contradicts itself or the file. TamperedError: the source's own marks contradict its
         bytes. UnreadableError, LimitError: the source. NoticeError: no notice fits. IdentityError: cannot sign.
-        ReadBackError: the result was not what was promised. WriteError: the target. Nothing is written in any case.
+        ConfigError: the address of the authority. TimeStampError: it gave no time-stamp. ReadBackError: the result
+        was not what was promised. WriteError: the target. Nothing is written in any case.
     """
     path = Path(source) if isinstance(source, str | Path) else None
     # a name that is no Unicode would be no JSON
@@ -127,6 +157,11 @@ def add(
     destination = _destination(path, target, in_place)
     langs = notices.check_langs(langs)
     engine.check(policies)
+    codes = (
+        tc260.check_code(provider_code, "--provider-code"),
+        tc260.check_code(publisher_code, "--publisher-code"),
+    )
+    authority = Authority(tsa) if tsa else None
     if backup is not None and (not backup or "/" in backup or backup == files.SIDECAR):
         raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
@@ -146,16 +181,31 @@ def add(
             prompt=label.prompt if with_prompt else None,
             content_id=found.label.content_id if found.label else label.content_id,
         )
-        work = _Work(title, data, beside, found, label, langs, limits, password, detached=sidecar)
-        work.degradations += [damage] if damage else []
+        wants = engine.asks(policies)
+        begin = functools.partial(
+            _Work, title, data, beside, found, label, langs, limits, wants, codes, password, damage, sidecar
+        )
+        work = begin()
         mode = work.mode(notice)
-        if work.is_done(mode):
+        if work.is_done(mode, stamped=bool(tsa)):
             made, signer = work.as_it_is(), None
         else:
-            signer = (
-                identity if isinstance(identity, Identity) else identities.ensure(identity, keep=not dry_run)
-            )
-            made = work.make(mode, signer, _original(original, limits))
+            if not isinstance(identity, Identity):
+                identity = identities.ensure(identity, keep=not dry_run)
+            signer = identity.require()
+            parent = _original(original, limits)
+            try:
+                # a dry run costs nobody a time-stamp
+                made = work.make(mode, signer, parent, None if dry_run else authority)
+            except TimeStampError as e:
+                if not tsa_optional:
+                    raise
+                again = begin()
+                if again.is_done(again.mode(notice), stamped=False):
+                    made, signer = again.as_it_is(), None
+                else:
+                    made = again.make(mode, signer, parent, None)
+                made = replace(made, degradations=(*made.degradations, e.message))
         unmet = _unmet(made.facts, policies)
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
         if prompt and not with_prompt:
@@ -184,6 +234,7 @@ def add(
         notice=made.layout,
         marks=made.marks,
         identity=signer.name if signer else None,
+        time_stamp=made.time_stamp,
         sidecar=str(place) if place else None,
         degradations=made.degradations,
         remarks=remarks,
@@ -327,12 +378,15 @@ def _refuse(
     )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
-    able = found.medium.info.c2pa != "sidecar" and not found.content.beside
-    if embedded and (detached or beside or not able):
-        raise UsageError(
-            "it carries an embedded manifest; a sidecar beside it would contradict it.",
-            "Leave out --sidecar, or move the sidecar away.",
-        )
+    for contradicts, hint in (
+        (Slot.C2PA not in found.takes, "Export it as PNG or JPEG, and label that."),
+        (beside, "Move the sidecar away."),
+        (detached, "Leave out --sidecar."),
+    ):
+        if embedded and contradicts:
+            raise UsageError(
+                "it carries an embedded manifest; a sidecar beside it would contradict it.", hint
+            )
 
 
 def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | None) -> Iterator[str]:
@@ -343,6 +397,8 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
         )
     if found.content.forbidden:
         yield f"You asked for a change although {found.content.forbidden}."
+    if signer and (told := profile.personal(signer.chain)):
+        yield f"The certificate makes public, in every signed file: {', '.join(told)}."
     if found.layout and found.layout.mode != "none" and found.status("notice") is Status.INVALID:
         yield "The notice that an older label claims is not at its place: if the picture was cropped, two may stand there."
     if places := list(dict.fromkeys(persons.prompts(found.fields))):
@@ -360,6 +416,29 @@ def _unmet(facts: Sequence[Fact], policies: Sequence[str]) -> Iterator[str]:
                 yield f"{rule.id} ({rule.status}): {rule.messages['en']}"
 
 
+def _time_stamp(found: Survey) -> Mapping[str, Any] | None:
+    """The time-stamp of the signature, whoever made it."""
+    for mark in found.marks:
+        if mark.kind in ("c2pa", "sidecar") and mark.details.get("time"):
+            details = mark.details
+            names = {"time": "time", "authority": "time_authority", "trusted": "time_trusted"}
+            return {ours: details.get(theirs) for ours, theirs in names.items()}
+    return None
+
+
+def _of_time(stamp: Mapping[str, Any] | None) -> Iterator[str]:
+    if stamp is None:
+        return
+    if not stamp["trusted"]:
+        yield (
+            f"The time-stamp authority {stamp['authority']!r} is on no trust list kept here: "
+            "`label trust update` gets C2PA's, `label trust add FILE --for tsa` keeps another."
+        )
+    off = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(stamp["time"])
+    if abs(off) > _SKEW:
+        yield f"The time-stamp says {stamp['time']}; this machine's clock is {abs(off) // _MINUTE} minutes away from that."
+
+
 @dataclass(frozen=True)
 class _Made:
     """A finished asset, not yet written."""
@@ -370,8 +449,19 @@ class _Made:
     layout: Layout
     marks: tuple[str, ...]
     facts: tuple[Fact, ...]
+    time_stamp: Mapping[str, Any] | None = None
     degradations: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Chinese:
+    """TC260 labels by carrier; ``puts`` are those in slots of their own, ``changed`` whether any says something new."""
+
+    texts: Mapping[tc260.Carrier, str] = field(default_factory=dict)
+    puts: Mapping[Slot, bytes] = field(default_factory=dict)
+    changed: bool = False
+    why_not: str = ""
 
 
 class _Work:
@@ -386,22 +476,29 @@ class _Work:
         label: Label,
         langs: tuple[str, ...],
         limits: Limits,
+        asks: Asks,
+        codes: tuple[str | None, str | None],
         password: str | None,
-        *,
+        damage: str,
         detached: bool,
     ) -> None:
         self.title, self.data, self.beside, self.found = title, data, beside, found
-        self.label, self.langs, self.limits, self.password = label, langs, limits, password
+        self.label, self.langs, self.limits = label, langs, limits
+        self.asks, self.codes, self.password = asks, codes, password
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        asked = detached or beside is not None or self.medium.info.c2pa == "sidecar"
-        self.detached = asked or bool(found.content.beside)
+        self.detached = detached or beside is not None or Slot.C2PA not in found.takes
         self.drawable = True
         self.sealed = ""
-        self.degradations: list[str] = []
-        if self.detached and not asked:
-            self.degradations.append(f"signed in a sidecar: {found.content.beside}")
+        self.written: list[str] = []  # kinds of marks in the metadata
+        self.degradations: list[str] = [damage] if damage else []
         self.remarks: list[str] = []
+
+    @property
+    def embedder(self) -> ExactMedium | None:
+        """The medium, where it embeds the manifest itself."""
+        exact = self.medium.info.c2pa == "exact" or self.found.content.measured
+        return self.medium if exact and isinstance(self.medium, ExactMedium) else None
 
     @cached_property
     def surface(self) -> Surface | None:
@@ -436,14 +533,15 @@ class _Work:
         """Our notice, if its words were recognised in the content."""
         return self.found.layout if self.found.status("notice") is Status.PRESENT else None
 
-    def is_done(self, mode: Mode) -> bool:
-        """The same label, and every mark valid already."""
+    def is_done(self, mode: Mode, *, stamped: bool) -> bool:
+        """The same label, and every mark valid already; with a time-stamp, if one is asked for."""
         old, layout = self.found.label, self.found.layout
         defects = [
             f
             for f in self.found.facts
             if f.level is Level.FAILURE
             and f.code.startswith(_SUBSTANCE)
+            and f.mark != "tc260"
             and not f.code.startswith(("c2pa.signer", "c2pa.time"))
             and not (f.code == "notice.absent" and mode == "none")
         ]
@@ -452,11 +550,38 @@ class _Work:
             and layout is not None
             and self.label.same_as(old)
             and layout.mode == mode
-            and (mode == "none" or layout.langs == self.langs)
+            and (mode == "none" or (layout.langs == self.langs and self._large(layout)))
             and self.found.status("sidecar" if self.detached else "c2pa") is Status.PRESENT
-            and (self.detached or self.found.status("xmp") is Status.PRESENT)
+            and (
+                self.detached
+                or Slot.XMP not in self.found.takes
+                or self.found.status("xmp") is Status.PRESENT
+            )
+            and (not stamped or _time_stamp(self.found) is not None)
             and not defects
+            and not self._misses_a_mark(layout)
         )
+
+    def _large(self, layout: Layout) -> bool:
+        """Whether its letters are as high as the policies ask."""
+        return all(layout.letters >= share * 0.999 for share in self._size().values())
+
+    def _size(self) -> dict[str, float]:
+        """What the policies ask of a notice's size: of pictures only."""
+        asked = self.asks.letters if self.medium.info.kind == "image" else 0
+        return {"letters": asked} if asked else {}
+
+    def _misses_a_mark(self, layout: Layout) -> bool:
+        """Whether the metadata could hold a mark that is not there, or other than it would be written."""
+        if self._chinese.changed:
+            return True
+        if Slot.EXIF not in self.found.takes or self.found.status("exif") is Status.PRESENT:
+            return False
+        try:
+            self._exif(self._words(layout, self.langs), self.found.record or {})
+        except exif.OccupiedError:
+            return False
+        return True
 
     def as_it_is(self) -> _Made:
         """What `is_done` found."""
@@ -470,21 +595,24 @@ class _Work:
             layout,
             marks,
             self.found.facts,
+            _time_stamp(self.found),
             remarks=tuple(self.remarks),
         )
 
-    def make(self, mode: Mode, signer: Identity, original: bytes | None) -> _Made:
+    def make(
+        self, mode: Mode, signer: Identity, original: bytes | None, authority: Authority | None
+    ) -> _Made:
         """Notice, metadata, signature, and the read-back."""
         from labeler.marks import c2pa
 
         if mode == "none":
             self._say_no_notice()
+        self._say_what_is_left_out()
         with ThreadPoolExecutor(1) as beside:  # decoding and comparing take as long as all the rest
             before = None if mode == "none" else beside.submit(self._decoded, self.data)
-            painted, layout, exact = self._draw(mode)
-            drawn = exact is not None
-            same = beside.submit(self._compare, before, painted, layout, exact) if before and drawn else None
-            words = notices.words(self.label, self.medium.info.kind, notices.LANGS)[layout.tier]
+            layout, drawn = self._draw(mode)
+            painted = drawn.data if drawn else self.data
+            same = beside.submit(self._compare, before, drawn, layout) if before and drawn else None
             record = {
                 "version": RECORD_VERSION,
                 "catalogue": notices.version(),
@@ -492,30 +620,39 @@ class _Work:
                 "notice": layout.to_dict(),
                 "signed": True,
             }
-            out = self._put_xmp(painted, words, record)
+            out = self._put_metadata(painted, layout, record)
             parent = self._parent(original)
             manifest = c2pa.definition(
                 self.label,
                 record,
                 title=self.title,
                 parent=parent is not None,
-                drawn=drawn,
-                transcoded=exact is False,
+                drawn=drawn is not None,
+                transcoded=drawn is not None and not drawn.exact,
             )
-            out, store = self._sign(out, manifest, signer, parent)
-            # c2pa reads back what it embeds itself
-            ours = store or isinstance(self.medium, ExactMedium)
-            signed = None if ours else c2pa.just_signed(record)
-            facts = self._read_back(painted, out, store, signed, layout)
+            out, store = self._sign(out, manifest, signer, parent, authority)
+            # c2pa reads back what it embeds itself, but tells nothing of the time
+            signed = None if store or authority or self.embedder else c2pa.just_signed(record)
+            result = self._read_back(painted, out, store, signed, layout)
             if same:
                 same.result()
         marks = (
             *(("notice",) if layout.mode != "none" else ()),
-            *(("xmp",) if Slot.XMP in self.medium.info.slots else ()),
+            *self.written,
             "sidecar" if self.detached else "c2pa",
         )
+        stamp = _time_stamp(result)
+        self.remarks += _of_time(stamp)
         return _Made(
-            out, store, self.label, layout, marks, facts, tuple(self.degradations), tuple(self.remarks)
+            out,
+            store,
+            self.label,
+            layout,
+            marks,
+            result.facts,
+            stamp,
+            tuple(self.degradations),
+            tuple(self.remarks),
         )
 
     def _say_no_notice(self) -> None:
@@ -530,11 +667,17 @@ class _Work:
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
 
-    def _draw(self, mode: Mode) -> tuple[bytes, Layout, bool | None]:
-        """The content with its notice, and whether drawing changed nothing else; None: it was not drawn just now."""
+    def _say_what_is_left_out(self) -> None:
+        told = ((Slot.C2PA, "signed in a sidecar"), (Slot.XMP, "no XMP was written"))
+        if missing := [words for slot, words in told if slot not in self.found.takes]:
+            why = self.found.content.why or "nothing is written into files of this kind"
+            self.degradations.append(f"{', and '.join(missing)}: {why}")
+
+    def _draw(self, mode: Mode) -> tuple[Layout, Painted | None]:
+        """The notice, and the content with it; None: it was not drawn just now."""
         standing = self._standing()
         if mode == "none":
-            return self.data, Layout("none"), None
+            return Layout("none"), None
         words = notices.words(self.label, self.medium.info.kind, self.langs)
         surface = self.surface
         if standing and isinstance(surface, RasterSurface):
@@ -544,12 +687,14 @@ class _Work:
             standing
             and standing == self.found.layout
             and standing.langs == self.langs
+            and self._large(standing)
             and self._says(standing)
         ):
-            return self.data, standing, None
-        painted, layout = surfaces.load(self.medium.info.surface).draw(surface, words, mode, standing)
+            return standing, None
+        draw = surfaces.load(self.medium.info.surface).draw
+        painted, layout = draw(surface, words, mode, standing, **self._size())
         self.degradations += painted.degradations
-        return painted.data, layout, painted.exact
+        return layout, painted
 
     def _says(self, standing: Layout) -> bool:
         """Whether the notice that stands there says what the new label would."""
@@ -560,24 +705,84 @@ class _Work:
         )
         return old == new and any(f.code == "notice.legible" for f in self.found.facts)
 
-    def _put_xmp(self, data: bytes, words: dict[str, str], record: dict[str, Any]) -> bytes:
-        if Slot.XMP not in self.medium.info.slots:
-            self.degradations.append("no XMP was written: this kind of file gets a sidecar only")
-            return data
-        existing = self.found.content.slots.get(Slot.XMP)
-        packet, replaced = xmp.write(
-            existing, self.label, words, record, captioned=self.found.content.captioned
-        )
-        if replaced:
-            self.remarks.append(
-                f"XMP values that contradicted the label were replaced: {', '.join(replaced)[:300]}."
+    def _put_metadata(self, data: bytes, layout: Layout, record: dict[str, Any]) -> bytes:
+        """XMP, EXIF and the TC260 label, in one go."""
+        puts, slots = dict[Slot, bytes](), self.found.takes
+        chinese = self._chinese
+        if Slot.XMP in slots:
+            more = {tc260.PROPERTY: chinese.texts["xmp"]} if "xmp" in chinese.texts else {}
+            words = self._words(layout, notices.LANGS)
+            old = self.found.content.slots.get(Slot.XMP)
+            puts[Slot.XMP], replaced = xmp.write(
+                old, self.label, words, record, more, captioned=self.found.content.captioned
             )
+            self.written.append("xmp")
+            if replaced:
+                told = ", ".join(replaced)[:300]
+                self.remarks.append(f"XMP values that contradicted the label were replaced: {told}.")
+            if self.found.content.remark:
+                self.remarks.append(self.found.content.remark)
+        if Slot.EXIF in slots:
+            try:
+                puts[Slot.EXIF] = self._exif(self._words(layout, self.langs), record)
+                self.written.append("exif")
+            except exif.OccupiedError as e:
+                self.degradations.append(f"no EXIF mark was written: {e.message}")
+        puts |= chinese.puts
+        self.written += ["tc260"] if chinese.texts else []
+        self.degradations += [chinese.why_not] if chinese.why_not else []
+        if not puts:
+            return data
         out = io.BytesIO()
-        self.medium.splice(io.BytesIO(data), out, {Slot.XMP: packet})
+        self.medium.splice(io.BytesIO(data), out, puts)
         return out.getvalue()
 
+    def _words(self, layout: Layout, langs: Sequence[str]) -> dict[str, str]:
+        return notices.words(self.label, self.medium.info.kind, langs)[layout.tier]
+
+    def _exif(self, words: dict[str, str], record: Mapping[str, Any]) -> bytes:
+        """The EXIF block with the label in it.
+
+        Raises:
+            OccupiedError: it takes none.
+        """
+        return self._fitting(exif.write(self.found.content.slots.get(Slot.EXIF), self.label, words, record))
+
+    def _fitting(self, block: bytes) -> bytes:
+        room = self.medium.info.room.get(Slot.EXIF, len(block))
+        if len(block) > room:
+            raise exif.OccupiedError(
+                f"its EXIF block would have {len(block):,} bytes, and {room:,} is the most"
+            )
+        return block
+
+    @cached_property
+    def _chinese(self) -> _Chinese:
+        """The TC260 labels, where a policy asks for them."""
+        if "tc260" not in self.asks.marks:
+            return _Chinese()
+        texts, why_not = tc260.write(self.found.chinese, self.label, *self.codes)
+        if "xmp" in texts and Slot.XMP not in self.found.takes:
+            return _Chinese(why_not="no TC260 label was written: this kind of file has no place for it")
+        changed, puts = tc260.changed(self.found.chinese, texts), dict[Slot, bytes]()
+        if "exif" in changed:
+            try:
+                block = exif.comment(self.found.content.slots[Slot.EXIF], changed["exif"])
+                puts[Slot.EXIF] = self._fitting(block)
+            except exif.OccupiedError as e:
+                del texts["exif"], changed["exif"]
+                why_not = f"the TC260 label that is there was kept as it is: {e.message}"
+        if "native" in changed:
+            puts[Slot.AIGC] = changed["native"].encode()
+        return _Chinese(texts, puts, bool(changed), why_not)
+
     def _sign(
-        self, data: bytes, manifest: dict[str, Any], signer: Identity, parent: Parent | None
+        self,
+        data: bytes,
+        manifest: dict[str, Any],
+        signer: Identity,
+        parent: Parent | None,
+        authority: Authority | None,
     ) -> tuple[bytes, bytes | None]:
         """The signed bytes, or the bytes as they are and a manifest store for a sidecar."""
         from labeler.marks import c2pa
@@ -585,10 +790,10 @@ class _Work:
         if not self.detached:
             tail = data[len(data) - self.found.content.trailing :]
             try:
-                if isinstance(self.medium, ExactMedium):
-                    embed = functools.partial(self.medium.embed, io.BytesIO(data))
-                    return c2pa.sign_exact(embed, manifest, signer, parent), None
-                out = c2pa.sign(data, self.medium.info.mime, manifest, signer, parent)
+                if self.embedder:
+                    embed = functools.partial(self.embedder.embed, io.BytesIO(data))
+                    return c2pa.sign_exact(embed, manifest, signer, parent, authority), None
+                out = c2pa.sign(data, self.found.mime, manifest, signer, parent, authority)
                 if out.endswith(tail):
                     return out, None
                 why = "embedding would lose the bytes after the container's end"
@@ -598,23 +803,24 @@ class _Work:
                 why = e.message.partition(";")[0]
             self.detached = True
             self.degradations.append(f"signed in a sidecar: {why}")
-        return data, c2pa.sign_detached(data, manifest, signer, parent)
+        return data, c2pa.sign_detached(data, manifest, signer, parent, authority)
 
     def _parent(self, original: bytes | None) -> Parent | None:
         from labeler.marks.c2pa import Parent
 
         signed = Slot.C2PA in self.found.content.slots or self.beside is not None
         if original is not None and not signed:
-            medium = media.identify(io.BytesIO(original))
-            return Parent(original, medium.info.mime, "original")
+            src = io.BytesIO(original)
+            medium = media.identify(src)
+            return Parent(original, medium.read(src, self.limits).mime or medium.info.mime, "original")
         if signed or self.label.involvement is Involvement.MODIFIED:
-            return Parent(self.data, self.medium.info.mime, self.title, self.beside)
+            return Parent(self.data, self.found.mime, self.title, self.beside)
         return None
 
     def _read_back(
         self, before: bytes, out: bytes, store: bytes | None, signed: Reading | None, layout: Layout
-    ) -> tuple[Fact, ...]:
-        """The facts of the result, once everything promised is there and the coded content is what it was."""
+    ) -> Survey:
+        """What the result carries, once everything promised is there and the coded content is what it was."""
         essence = self.found.content.essence
         if before is not self.data:  # the notice changed it
             essence = self.medium.read(io.BytesIO(before), self.limits, essence=True).essence
@@ -622,7 +828,7 @@ class _Work:
             out,
             self.title,
             sidecar=Sidecar(store) if store else None,
-            anchors=trust.own_anchors,
+            anchors=trust.known,
             depth="default",
             limits=self.limits,
             essence=True,
@@ -644,17 +850,30 @@ class _Work:
             ("c2pa.intact" in seen, "the signature does not validate"),
             (again.label == self.label, "the label does not read back"),
             (noticed, "the notice does not read back from the pixels"),
-            (
-                Slot.XMP not in self.medium.info.slots or again.status("xmp") is Status.PRESENT,
-                "the XMP is not there",
+            *(
+                (again.status(kind) is Status.PRESENT, f"the {kind} is not there")
+                for kind in self.written
+                if kind != "tc260"
             ),
+            (not tc260.changed(again.chinese, self._chinese.texts), "the TC260 label is not there"),
+            (not self._lost(again), "metadata of others were lost"),
         ):
             if not held:
                 raise ReadBackError(
                     f"the labelled copy did not read back ({what}); nothing was written.",
                     "Please report this with the file's kind and size.",
                 )
-        return again.facts
+        return again
+
+    def _lost(self, again: Survey) -> bool:
+        """Whether a field of others is there no more; documents may tell when they were changed."""
+        if self.medium.info.kind != "image":
+            return False
+        before, after = (
+            Counter(f for f in found.content.fields if f.key not in _REWRITTEN)
+            for found in (self.found, again)
+        )
+        return bool(before - after)
 
     def _decoded(self, data: bytes) -> Image | None:
         if self.medium.info.surface != "raster":
@@ -663,22 +882,23 @@ class _Work:
 
         return raster.decoded(data, self.medium.info.name.upper(), self.limits)
 
-    def _compare(
-        self, source: Future[Image | None], painted: bytes, layout: Layout, exact: bool | None
-    ) -> None:
+    def _compare(self, source: Future[Image | None], painted: Painted, layout: Layout) -> None:
         """With Pillow, a decoder that is not ours."""
         try:
             before = source.result()
         except UnreadableError as e:
             self.remarks.append(f"The pixels outside the notice could not be compared: {e.message}")
             return
-        after = self._decoded(painted)
+        after = self._decoded(painted.data)
         if before is None or after is None:
+            return
+        if painted.disputed:
+            self.remarks.append(f"The pixels outside the notice could not be compared: {painted.disputed}.")
             return
         from labeler.surfaces import raster
 
         worst = raster.worst_change(before, after, layout.box)
-        if worst > (0 if exact else _TOLERANCE):
+        if worst > (0 if painted.exact else _TOLERANCE):
             raise ReadBackError(
                 f"the notice would have changed pixels outside its box (mean {worst:.2f}); nothing was written.",
                 "Please report this with the file's kind and size.",

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from labeler import batch, evidence, files, media, notices, persons, surfaces
+from labeler import batch, evidence, files, media, notices, persons, surfaces, thumbnails
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.label import Label
-from labeler.marks import xmp
+from labeler.marks import exif, tc260, xmp
 from labeler.media.base import Content, DocumentMedium, Field, Inside, Limits, Medium, Part, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
-from labeler.signing.trust import Anchors
+from labeler.signing.trust import Anchors, Purpose
 from labeler.surfaces.layout import Layout, Seen
 
 SCHEMA_VERSION = 1
@@ -31,8 +31,9 @@ Depth = Literal["fast", "default"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
-_C2PA_READS = frozenset({"image/gif", "image/tiff", "image/avif"})
-_CLEAN = ("c2pa", "sidecar", "xmp", "notice")  # every report tells of these, absent or not
+_C2PA_READS = frozenset({"image/avif"})
+_LARGE = 0.05  # capital letters of a notice, as a share of the short side (GB 45438-2025 section 5.2)
+_CLEAN = ("c2pa", "sidecar", "xmp", "exif", "notice")  # every report tells of these, absent or not
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,21 @@ class Survey:
     layout: Layout | None = None
     packet: xmp.Packet | None = None
     fields: tuple[Field, ...] = ()
+    chinese: tuple[tc260.Found, ...] = ()
 
     def status(self, kind: str) -> Status:
         """Of the mark of this kind."""
         return next((m.status for m in self.marks if m.kind == kind), Status.ABSENT)
+
+    @property
+    def takes(self) -> frozenset[Slot]:
+        """The slots that can be written into this file."""
+        return self.medium.info.slots if self.content.takes is None else self.content.takes
+
+    @property
+    def mime(self) -> str:
+        """What the file is."""
+        return self.content.mime or self.medium.info.mime
 
     @property
     def tampered(self) -> Fact | None:
@@ -82,6 +94,7 @@ class Report:
     """What was found in one file. Not a finding of law or authorship.
 
     ``verdict`` is the worst of ``verdicts`` (by policy). ``named`` is False for files met in a folder walk.
+    ``thumbnail`` is a WebP of a few KB, where one was asked for and the content is a raster picture.
     """
 
     path: str
@@ -98,6 +111,7 @@ class Report:
     error: Problem | None = None
     not_checked: tuple[str, ...] = ()
     named: bool = True
+    thumbnail: bytes | None = field(default=None, repr=False)
 
     @property
     def skipped(self) -> bool:
@@ -187,14 +201,18 @@ def survey(
         *_read_manifests(data, medium, content, sidecar, anchors, signed)
     ]  # first: their record is signed
     reading, packet, fields = _read_xmp(content)
-    readings += [reading] if reading else []
-    inside = Inside()
+    inside = exif.read(content.slots.get(Slot.EXIF))
+    if inside and inside.record:
+        fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
+    chinese = tc260.find((f.where, f.key, f.value) for f in fields)
+    readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
+    document = Inside()
     if depth != "fast" and not essence and isinstance(medium, DocumentMedium):  # `add` has no use for it
-        inside = medium.inside(src, limits)
-        facts += [f for part in inside.parts for f in _part(part, anchors, limits)]
-    if inside.unread:
-        facts.append(Fact("document.unread", Level.INFORMATIONAL, None, inside.unread))
-    readings += [_traced(t) for t in evidence.find((*fields, *inside.fields), size=content.size, data=data)]
+        document = medium.inside(src, limits)
+        facts += [f for part in document.parts for f in _part(part, anchors, limits)]
+    if document.unread:
+        facts.append(Fact("document.unread", Level.INFORMATIONAL, None, document.unread))
+    readings += [_traced(t) for t in evidence.find((*fields, *document.fields), size=content.size, data=data)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -210,12 +228,16 @@ def survey(
         and not any(m.kind in ("c2pa", "sidecar") for r in readings for m in r.marks)
     ):
         facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa"))
+    if label:
+        facts.append(Fact(f"label.{label.involvement}", Level.INFORMATIONAL, None, label.system[:80]))
+    if label and label.imitates:
+        facts.append(Fact("label.imitates", Level.INFORMATIONAL, None, ", ".join(label.imitates)))
     if label and label.publisher:
         facts.append(Fact("label.publisher", Level.SUCCESS, None, label.publisher[:80]))
     for where, value in persons.ai_authors(fields, label.system if label else None):
         facts.append(Fact("author.ai", Level.FAILURE, None, f"{where}: {value}"))
-    if label and packet:
-        facts += _contradictions(label, packet)
+    if label:
+        facts += _contradictions(label, packet, marks)
     layout = Layout.from_dict(record.get("notice")) if record else None
     if any(f.code == "c2pa.tampered" for f in facts):
         depth = "fast"  # the pixels are not what was signed, and may not even decode
@@ -231,6 +253,7 @@ def survey(
         layout=layout,
         packet=packet,
         fields=fields,
+        chinese=chinese,
     )
 
 
@@ -295,8 +318,9 @@ def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tupl
     except UnreadableError as e:
         fact = Fact("xmp.malformed", Level.FAILURE, "xmp", e.message[:200])
         return Reading((Mark("xmp", Status.INVALID, {"reason": e.message[:200]}),), (fact,)), None, fields
-    found = tuple(Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values)
-    return xmp.read(packet), packet, fields + found
+    found = [Field("xmp", p.name, v.encode()) for p in packet.properties for v in p.values]
+    found += [Field("xmp", name, v.encode()) for name, v in packet.members]
+    return xmp.read(packet), packet, (*fields, *found)
 
 
 def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None, Mapping[str, Any] | None]:
@@ -319,14 +343,20 @@ def _label(readings: Sequence[Reading], facts: list[Fact]) -> tuple[Label | None
     return chosen
 
 
-def _contradictions(label: Label, packet: xmp.Packet) -> Iterator[Fact]:
+def _contradictions(label: Label, packet: xmp.Packet | None, marks: Iterable[Mark]) -> Iterator[Fact]:
     """IPTC fields that say otherwise than our record."""
-    for name, said in (
-        ("Iptc4xmpExt:DigitalSourceType", label.source_type),
-        ("Iptc4xmpExt:AISystemUsed", label.system),
+    inside = next((m.details for m in marks if m.kind == "exif"), {})
+    for key, name, said in (
+        ("source_type", "Iptc4xmpExt:DigitalSourceType", label.source_type),
+        ("system", "Iptc4xmpExt:AISystemUsed", label.system),
     ):
-        if any(v.rpartition("/")[2] != said.rpartition("/")[2] for v in packet.values(name)):
-            yield Fact("marks.disagree", Level.FAILURE, "xmp", name)
+        values = {
+            "xmp": packet.values(name) if packet else (),
+            "exif": [str(inside[key])] if key in inside else (),
+        }
+        for mark, found in values.items():
+            if any(v.rpartition("/")[2] != said.rpartition("/")[2] for v in found):
+                yield Fact("marks.disagree", Level.FAILURE, mark, name)
 
 
 def _notice(
@@ -360,6 +390,14 @@ def _notice(
         facts.append(
             Fact("notice.partly", Level.INFORMATIONAL, "notice", f"{seen.unseen} pages not looked at")
         )
+    if seen.layout and medium.info.kind == "image":
+        told = f"{seen.layout.letters * 100:.1f} % of the short side"
+        large = seen.layout.letters >= _LARGE * 0.999
+        facts.append(
+            Fact("notice.large", Level.SUCCESS, "notice", told)
+            if large
+            else Fact("notice.small", Level.INFORMATIONAL, "notice", told)
+        )
     measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
     facts.append(
         Fact("notice.legible", Level.SUCCESS, "notice", measured)
@@ -382,16 +420,22 @@ def verify(
     assume_ai: bool = False,
     notice_on_page: bool = False,
     trust: Sequence[str | Path] = (),
+    trust_tsa: Sequence[str | Path] = (),
+    trust_identity: Sequence[str | Path] = (),
     name: str | None = None,
     sidecar: bytes | None = None,
+    thumbnail: bool = False,
     password: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Report:
     """What one file carries, and what each rule of the policies makes of it.
 
-    ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``trust``
-    names PEM files with anchors. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``: the caller
-    knows that the page around it carries the notice; the report says so. ``password`` opens encrypted content.
+    ``source`` is a path, the bytes, or a binary stream (read from where it stands, then put back there). ``policies``
+    are names, or paths of files of your own (``*.json``). ``trust``, ``trust_tsa`` and ``trust_identity`` name files
+    with certificates of those who vouch for signers, for time, for persons named; they come on top of the lists kept
+    here (`label trust`) and the own identities. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``:
+    the caller knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small
+    picture of it too. ``password`` opens encrypted content.
 
     A file that cannot be examined is a report with an ``error``, not an exception.
 
@@ -400,8 +444,13 @@ def verify(
     """
     if not policies:
         raise ConfigError("No policy is named.", f"Choose from: {', '.join(engine.names())}.")
-    engine.check(policies)
-    named = lists.from_files(map(Path, trust))
+    ids = engine.check(policies)
+    named = (
+        *lists.from_files(trust),
+        *lists.from_files(trust_tsa, Purpose.TSA),
+        *lists.from_files(trust_identity, Purpose.IDENTITY),
+    )
+    kept = lists.kept()
 
     path = str(source) if isinstance(source, str | Path) else name or "-"
     digest = None
@@ -413,7 +462,7 @@ def verify(
             data,
             path,
             sidecar=Sidecar(sidecar) if sidecar else beside,
-            anchors=lambda: (*lists.own_anchors(), *named),
+            anchors=lambda: (*lists.own_anchors(), *named, *kept),
             depth=depth,
             limits=limits,
             password=password,
@@ -429,7 +478,7 @@ def verify(
             path,
             sha256=digest() if digest else None,
             size=len(data) if digest else None,
-            verdicts=dict.fromkeys(policies, Verdict.UNREADABLE),
+            verdicts=dict.fromkeys(ids, Verdict.UNREADABLE),
             facts=(Fact(code, Level.FAILURE, None, e.message),),
             error=Problem(e.code, e.message, e.hint),
             not_checked=("everything: the file could not be examined",),
@@ -441,7 +490,7 @@ def verify(
         # a notice that the label says was not drawn is then where the caller says it is
         facts = [f for f in facts if f.code != "notice.absent"]
         facts.append(Fact("notice.on-page", Level.INFORMATIONAL, "notice"))
-    results = {p: engine.apply(p, facts) for p in policies}
+    results = {i: engine.apply(p, facts) for i, p in zip(ids, policies, strict=True)}
     verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
     return Report(
         path,
@@ -456,6 +505,7 @@ def verify(
         facts=tuple(facts),
         label=found.label,
         not_checked=tuple(_not_checked(found)),
+        thumbnail=thumbnails.make(data) if thumbnail else None,
     )
 
 
@@ -501,9 +551,16 @@ def _not_checked(found: Survey) -> Iterator[str]:
     if any(f.code == "document.unread" for f in found.facts):
         yield "the text and pictures of some of the pages"
     if any(f.code == "container.trailing" for f in found.facts):
-        yield f"{found.content.trailing} bytes after the container's end"
+        yield "bytes after the container's end"
+    yield from found.content.unread
     if any(f.code == "c2pa.remote" for f in found.facts):
         yield "a manifest that is stored elsewhere"
+    if any(f.code == "c2pa.signer.revocation-unchecked" for f in found.facts):
+        yield "whether the signer's certificate was revoked"
+    if any(f.code == "c2pa.time.unchecked" for f in found.facts):
+        yield "who made the time-stamp"
+    if any(f.code == "c2pa.identity.unchecked" for f in found.facts):
+        yield "who is named in the Content Credentials"
 
 
 def verify_many(

@@ -85,6 +85,18 @@ class SigningError(LabelError):
     code = "signing"
 
 
+class NetworkError(LabelError):
+    """A server that the caller named did not answer as it should."""
+
+    code = "network"
+
+
+class TimeStampError(LabelError):
+    """The time-stamp authority gave no time-stamp of this signature; nothing was written."""
+
+    code = "time-stamp"
+
+
 class ReadBackError(LabelError):
     """The written copy did not read back as promised; nothing was replaced."""
 

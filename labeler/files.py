@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError, WriteError
 
@@ -153,14 +154,54 @@ def write_all(
             _sync(folder)
     except OSError as e:
         _take_back(done)
-        raise WriteError(
-            f"{e.filename2 or e.filename or files[0][0]} cannot be written ({e.strerror}); nothing was changed.",
-            "Check space and permissions of the folder.",
-        ) from e
+        raise _unwritable(e, e.filename2 or e.filename or files[0][0]) from e
     finally:
         for name in [new for _, new in scratch] + [old for _, old in done if old]:
             with contextlib.suppress(OSError):
                 os.unlink(name)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece: it replaces ``path`` when the block ends, and is gone when the block fails.
+
+    A symbolic link stays one; a device or a pipe is written to.
+
+    Raises:
+        WriteError: it cannot be written there; nothing was changed.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            name, f = None, open(target, "wb")  # noqa: SIM115 - a folder fails here
+        else:
+            name = _prepare(target, b"", target if target.exists() else None)
+            f = open(name, "wb")  # noqa: SIM115 - closed below
+    except OSError as e:
+        raise _unwritable(e, path) from e
+    try:
+        with f:
+            yield f
+            f.flush()
+            if name:
+                os.fsync(f.fileno())
+        if name:
+            try:
+                os.replace(name, target)
+            except OSError as e:
+                raise _unwritable(e, path) from e
+            _sync(target.parent)
+    finally:
+        if name:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+
+def _unwritable(e: OSError, path: object) -> WriteError:
+    return WriteError(
+        f"{path} cannot be written ({e.strerror}); nothing was changed.",
+        "Check space and permissions of the folder.",
+    )
 
 
 def _prepare(target: Path, data: bytes, pattern: Path | None) -> str:

@@ -16,7 +16,7 @@ CORPUS = Path(os.environ.get("LABEL_TEST_CORPUS", Path(__file__).parents[2] / "s
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("LABEL_")]:
+        for name in [n for n in os.environ if n.startswith("LABEL_") or n.lower().endswith("_proxy")]:
             patch.delenv(name)
         patch.setenv("LABEL_DATA_DIR", str(home / "data"))
         (home / "config.toml").write_text("")

@@ -47,20 +47,25 @@ def label(**more: Any) -> Label:
 MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
 
 
-def c2pa_reader(data: bytes, mime: str, sidecar: bytes | None = None) -> tuple[str, dict[str, Any]]:
-    """What c2pa's own Reader says with its own defaults and no anchors: failure codes, and the manifest store."""
+def c2pa_reader(
+    data: bytes, mime: str, sidecar: bytes | None = None, anchors: bytes = b""
+) -> tuple[str, dict[str, Any]]:
+    """What c2pa's own Reader says with its own defaults and these anchors: failure codes, and the manifest store."""
     from labeler.marks.c2pa import _c2pa
 
     c2pa = _c2pa()
-    context = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False}})
+    settings: dict[str, Any] = {"verify": {"remote_manifest_fetch": False}}
+    if anchors:
+        settings["trust"] = {"user_anchors": anchors.decode()}
+    context = c2pa.Context.from_dict(settings)
     with c2pa.Reader(mime, io.BytesIO(data), sidecar, context=context) as reader:
         results = reader.get_validation_results()["activeManifest"]
         return ",".join(sorted(c["code"] for c in results["failure"])), json.loads(reader.json())
 
 
-def encypher(data: bytes, mime: str, sidecar: bytes | None = None) -> dict[str, Any]:
+def encypher(data: bytes, mime: str, sidecar: bytes | None = None, **more: Any) -> dict[str, Any]:
     """The verdict of encypher-c2pa: another code base."""
     import encypher_c2pa
 
     kwargs: dict[str, Any] = {"manifest_store": sidecar} if sidecar else {}
-    return dict(encypher_c2pa.verify(data, mime, telemetry=False, online=False, **kwargs))
+    return dict(encypher_c2pa.verify(data, mime, telemetry=False, online=False, **kwargs, **more))

@@ -350,3 +350,41 @@ def test_configuration_of_the_wrong_type(text: str, folder: Path) -> None:
     assert done.returncode == 2 and b"c.toml" in done.stderr
     assert run("completion", "bash", cwd=folder, LABEL_CONFIG=str(folder / "c.toml")).returncode == 0
     assert run("verify", "in/a.png", cwd=folder, LABEL_CONFIG=str(folder / "none.toml")).returncode == 2
+
+
+def test_decoders_do_not_speak_to_the_user(tmp_path: Path) -> None:
+    from variants.tiff import picture, tiff
+
+    data = bytearray(tiff(picture("RGB", (640, 480)), rows=480, compression=8))
+    data[2000:2100] = bytes(100)  # libtiff would complain of it
+    (tmp_path / "a.tif").write_bytes(data)
+    told = run("add", "a.tif", *SYSTEM, "-o", "b.tif", cwd=tmp_path)
+    assert told.returncode == 3 and told.stderr.startswith(b"label: a.tif: The picture's pixels cannot be")
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_policies_of_ones_own_and_of_others(folder: Path) -> None:
+    example = (Path(__file__).parent.parent / "docs" / "policies.md").read_text("utf-8")
+    (folder / "qala.json").write_text(example.partition("```json\n")[2].partition("```")[0], "utf-8")
+    policies = "kz,cn,./qala.json"
+    options = ["--policy", policies, "--provider-code", "001191110102MACQD9K64010000"]
+    added = run("add", "in/a.png", *SYSTEM, *options, "-o", "a.png", cwd=folder)
+    assert added.returncode == 0 and b"(notice, xmp, exif, tc260, c2pa)" in added.stdout
+    document = json.loads(run("verify", "a.png", "--policy", policies, "--format", "json", cwd=folder).stdout)
+    assert document["policies"] == ["kz", "cn", "qala"]
+    assert document["files"][0]["verdicts"] == {"kz": "labelled", "cn": "incomplete", "qala": "labelled"}
+    shown = run("show", "a.png", cwd=folder, LC_ALL="en_GB.UTF-8").stdout.decode()
+    assert "EXIF metadata: present" in shown
+    assert "Chinese mark TC260: present (001191110102MACQD9K64010000)" in shown
+    explained = run("policy", "explain", "qala.signed", "--policy", "./qala.json", cwd=folder)
+    assert b"Style book, section 4" in explained.stdout
+    (folder / "bad.json").write_text("{}")
+    for args in (["verify", "a.png", "--policy", "bad.json"], ["policy", "show", "bad.json"]):
+        done = run(*args, cwd=folder)
+        assert (
+            done.returncode == 2
+            and b"bad.json is no policy" in done.stderr
+            and b"Traceback" not in done.stderr
+        )
+    done = run("add", "in/a.png", *SYSTEM, "--publisher-code", "a b", "-o", "b.png", cwd=folder)
+    assert done.returncode == 2 and b"--publisher-code" in done.stderr and not (folder / "b.png").exists()

@@ -10,7 +10,8 @@ from pictures import MIMES, encypher, label
 
 import labeler
 
-SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".svg": "svg"}
+SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".svg": "svg", ".gif": "gif"}
+SUFFIXES |= {".tif": "tiff", ".tiff": "tiff", ".dng": "raw", ".cr2": "raw", ".nef": "raw"}
 
 
 def rows(corpus: Path) -> list[dict[str, str]]:
@@ -20,15 +21,19 @@ def rows(corpus: Path) -> list[dict[str, str]]:
     return found
 
 
-def anchors(corpus: Path) -> list[Path]:
-    return sorted((corpus / "trust").glob("*.pem"))
+def anchors(corpus: Path) -> dict[str, list[Path]]:
+    found = sorted((corpus / "trust").glob("*.pem"))
+    return {
+        "trust": [p for p in found if "tsa" not in p.name],
+        "trust_tsa": [p for p in found if "tsa" in p.name or "interim" in p.name],
+    }
 
 
 def test_verdicts_of_the_manifest(corpus: Path) -> None:
     wrong = []
     for row in rows(corpus):
         # a foreign notice cannot be recognised in pixels: ask as somebody who knows that the page carries one
-        report = labeler.verify(corpus / row["path"], trust=anchors(corpus), notice_on_page=True)
+        report = labeler.verify(corpus / row["path"], **anchors(corpus), notice_on_page=True)
         expected = {
             "tampered": {"tampered"},
             "labelled": {"labelled"},
@@ -54,10 +59,28 @@ def test_signers_are_facts_never_tampering(corpus: Path) -> None:
     codes = {f.code for f in report.facts}
     assert {"c2pa.signer.untrusted", "c2pa.signer.expired", "c2pa.intact"} <= codes
     firefly = corpus / "contentauth-example-assets/images/Firefly_tabby_cat.jpg"
-    trusted = [
-        f for f in labeler.verify(firefly, trust=anchors(corpus)).facts if f.code == "c2pa.signer.trusted"
-    ]
-    assert [f.where for f in trusted] == ["interim-anchors-frozen-2026-01.pem"]
+    trusted = [f for f in labeler.verify(firefly, **anchors(corpus)).facts if f.code == "c2pa.signer.trusted"]
+    assert [f.where for f in trusted] == ["Adobe Inc.; interim-anchors-frozen-2026-01.pem"]
+
+
+def test_who_made_an_old_time_stamp_is_not_checked_and_told(corpus: Path) -> None:
+    old = labeler.verify(
+        corpus / "contentauth-example-assets/images/Firefly_tabby_cat.jpg", **anchors(corpus)
+    )
+    assert (
+        "c2pa.time.unchecked" in {f.code for f in old.facts} and "who made the time-stamp" in old.not_checked
+    )
+    assert next(r.status for r in old.rules if r.id == "kz.mark.in-time") == "unknown"
+    assert next(m for m in old.marks if m.kind == "c2pa").details["time_trusted"] is None
+    new = labeler.verify(
+        corpus / "contentauth-example-assets/images/cloudscape-ACA-Cr.jpeg", **anchors(corpus)
+    )
+    assert {
+        "c2pa.time.trusted",
+        "c2pa.signer.trusted",
+        "c2pa.signer.not-revoked",
+        "c2pa.identity.unchecked",
+    } <= {f.code for f in new.facts}
 
 
 def test_real_files_are_labelled_and_accepted(corpus: Path) -> None:
@@ -71,7 +94,7 @@ def test_real_files_are_labelled_and_accepted(corpus: Path) -> None:
         except labeler.LabelError as e:
             refused.append((row["path"], e.code))
             continue
-        report = labeler.verify(receipt.data)
+        report = labeler.verify(receipt.data, sidecar=receipt.sidecar_data)
         assert report.verdict in ("labelled", "incomplete"), row["path"]
         assert report.verdict == "labelled" or receipt.notice.mode == "none"
         if path.read_bytes()[:4] in (b"\x89PNG", b"RIFF") or path.read_bytes()[:3] == b"\xff\xd8\xff":

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import pki
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from pictures import c2pa_reader, encode, label
 
 import labeler
 from labeler.errors import ConfigError, IdentityError
-from labeler.signing import identity, trust
+from labeler.signing import identity, signers, trust
+from labeler.signing.signers import CommandSigner, KeySigner
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def test_the_first_use_makes_it_and_the_key_is_private(tmp_path: Path) -> None:
 
 
 def test_eight_processes_at_once_make_one() -> None:
-    code = "from labeler.signing import identity; print(identity.ensure().key.hex())"
+    code = "from labeler.signing import identity; print(identity.ensure().signer.key.hex())"
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(8)]
     keys = {run.communicate()[0] for run in runs}
     assert len(keys) == 1 and all(run.returncode == 0 for run in runs)
@@ -66,7 +67,7 @@ def test_others_trust_it_once_they_have_its_certificate(
     monkeypatch.setenv("LABEL_DATA_DIR", str(tmp_path / "elsewhere"))
     assert "c2pa.signer.untrusted" in {f.code for f in labeler.verify(data).facts}
     trusted = [f for f in labeler.verify(data, trust=[pem]).facts if f.code == "c2pa.signer.trusted"]
-    assert [f.where for f in trusted] == ["qala.pem"]
+    assert [f.where for f in trusted] == ["Tanba local identity; qala.pem"]
 
 
 @pytest.mark.parametrize("bad", [b"", b"nonsense", None])
@@ -93,71 +94,133 @@ def test_a_second_of_the_same_name_is_refused() -> None:
         identity.load("nobody")
 
 
-def issue(key: object, tmp_path: Path, other: object = None) -> tuple[Path, Path]:
-    """PEM files of a leaf for ``key``, issued by a throw-away root."""
-    root = ec.generate_private_key(ec.SECP256R1())
-    now = dt.datetime.now(dt.UTC)
-    name = x509.Name(
-        [
-            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Org"),
-            x509.NameAttribute(x509.NameOID.COMMON_NAME, "Leaf"),
-        ]
-    )
-    from cryptography.hazmat.primitives import hashes
-
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Root")]))
-        .public_key(key.public_key())  # type: ignore[attr-defined]
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.KeyUsage(True, *[False] * 8), True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key()), False)
-        .sign(root, hashes.SHA256())
-    )
-    chain, path = tmp_path / "chain.pem", tmp_path / "key.pem"
-    chain.write_bytes(leaf.public_bytes(ser.Encoding.PEM))
-    path.write_bytes(
-        (other or key).private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())  # type: ignore[attr-defined]
-    )
-    return chain, path
+# ---- of others
 
 
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (lambda: ec.generate_private_key(ec.SECP256R1()), "es256"),
-        (lambda: ec.generate_private_key(ec.SECP384R1()), "es384"),
-        (lambda: ec.generate_private_key(ec.SECP521R1()), "es512"),
-        (ed25519.Ed25519PrivateKey.generate, "ed25519"),
-        (lambda: rsa.generate_private_key(65537, 2048), "ps256"),
-    ],
-)
-def test_identities_of_others_sign(make: object, name: str, tmp_path: Path) -> None:
-    signer = identity.from_files(*issue(make(), tmp_path))  # type: ignore[operator]
-    assert signer.algorithm == name
-    data = labeler.add(encode("png"), None, label(), identity=signer).data
+def test_identities_of_others_sign(tmp_path: Path) -> None:
+    signer = identity.from_files(*pki.write(tmp_path))
+    data = labeler.add(encode("png"), None, label(), identity=signer, notice="none").data
     assert c2pa_reader(data, "image/png")[0] == "signingCredential.untrusted"
-
-
-def test_unusable_keys_are_explained(tmp_path: Path) -> None:
-    weak = issue(rsa.generate_private_key(65537, 1024), tmp_path)
-    with pytest.raises(IdentityError, match="kind that C2PA does not allow"):
-        identity.from_files(*weak)
-    strange = issue(ec.generate_private_key(ec.SECP256K1()), tmp_path)
-    with pytest.raises(IdentityError, match="kind that C2PA does not allow"):
-        identity.from_files(*strange)
-    mixed = issue(ec.generate_private_key(ec.SECP256R1()), tmp_path, ec.generate_private_key(ec.SECP256R1()))
-    with pytest.raises(IdentityError, match="does not belong"):
-        identity.from_files(*mixed)
-    (tmp_path / "key.pem").write_bytes(b"nonsense")
-    with pytest.raises(IdentityError, match="cannot be read"):
+    pki.write(tmp_path, start=pki.NOW - 2 * pki.DAY, end=pki.NOW - pki.DAY)
+    with pytest.raises(IdentityError, match=r"'chain\.pem' cannot sign: The certificate expired"):
         identity.from_files(tmp_path / "chain.pem", tmp_path / "key.pem")
-    with pytest.raises(IdentityError, match=r"nowhere\.pem"):
-        identity.from_files(tmp_path / "nowhere.pem", tmp_path / "key.pem")
+
+
+def test_add_refuses_before_anything_is_written(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    source.write_bytes(encode("png"))
+    bad = KeySigner(pki.pem(pki.leaf(purposes=())), "es256", pki.key_pem(pki.key()))
+    with pytest.raises(IdentityError, match=r"a\.png: The identity 'x' cannot sign: .*purpose") as caught:
+        labeler.add(source, target, label(), identity=identity.Identity("x", bad))
+    assert "label identity request" in caught.value.hint and not target.exists()
+
+
+def kept(name: str) -> dict[str, bytes]:
+    folder = identity.data_dir() / "identities" / name
+    assert all(stat.S_IMODE(p.stat().st_mode) == 0o600 for p in folder.iterdir())
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def key_signer(kind: str = "es256", algorithm: str = "es256") -> KeySigner:
+    return KeySigner(pki.pem(pki.leaf(kind), pki.ca().certificate), algorithm, pki.key_pem(pki.key(kind)))
+
+
+def test_a_key_is_kept_under_its_password() -> None:
+    identity.keep("qala", key_signer("ps256", "ps384"), password="құпия")
+    assert kept("qala")["key.pem"].startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    loaded = identity.load("qala", lambda what: "құпия")
+    assert loaded.algorithm == "ps384" and not loaded.local
+    for password, why in ((None, "needs a password"), ("x", "is wrong")):
+        with pytest.raises(IdentityError, match=why):
+            identity.load("qala", lambda what, p=password: p)
+
+
+def test_a_command_is_kept_once_it_signs(tmp_path: Path) -> None:
+    _, key = pki.write(tmp_path)
+    chain = key_signer().chain
+    line = shlex.join(["openssl", "dgst", "-sha256", "-sign", str(key)])
+    identity.keep("kms", CommandSigner(chain, "es256", signers.command(line), 9))
+    assert set(kept("kms")) == {"chain.pem", "signer.json"}
+    data = labeler.add(encode("png"), None, label(), identity="kms", notice="none").data
+    assert "c2pa.intact" in {f.code for f in labeler.verify(data).facts}
+    with pytest.raises(IdentityError, match="SHA-384 instead"):
+        wrong = signers.command(line.replace("256", "384"))
+        identity.keep("other", CommandSigner(chain, "es256", wrong))
+    assert identity.names() == ["kms"]
+
+
+def test_what_is_kept_may_be_damaged() -> None:
+    identity.keep("qala", key_signer())
+    folder = identity.data_dir() / "identities" / "qala"
+    for text in (
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"algorithm": 1}',
+        '{"algorithm": "es256", "command": [1]}',
+        '{"algorithm": "es256", "key": 1}',
+    ):
+        (folder / "signer.json").write_text(text)
+        with pytest.raises(IdentityError, match="damaged"):
+            identity.load("qala")
+    (folder / "signer.json").unlink()
+    for name, text in (("key.pem", "x"), ("chain.pem", "x")):
+        (folder / name).write_text(text)
+        with pytest.raises(IdentityError):
+            identity.load("qala").require()
+
+
+def test_a_request_becomes_an_identity_and_is_renewed() -> None:
+    for algorithm in ("es256", "es512", "ps256", "ed25519"):
+        asked = identity.request(algorithm, "Qala Media", "kz", algorithm=algorithm)
+        csr = x509.load_pem_x509_csr(asked)
+        assert csr.is_signature_valid and csr.subject.rfc4514_string() == "CN=Qala Media,O=Qala Media,C=KZ"
+        purposes = csr.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert {p.dotted_string for p in purposes} == {pki.EMAIL, pki.CLAIMS}
+        with pytest.raises(IdentityError, match="waits for its certificate"):
+            identity.load(algorithm)
+        assert set(kept(algorithm)) == {"key.pem", "request.pem", "signer.json"}
+        stranger = pki.pem(pki.leaf(), pki.ca().certificate)
+        with pytest.raises(IdentityError, match=r"does not belong|cannot sign with"):
+            identity.complete(algorithm, stranger)
+        for _ in range(2):  # issued, then renewed
+            issued = pki.certificate(csr.public_key(), pki.ca().by, csr.subject, purposes=(pki.CLAIMS,))
+            identity.complete(algorithm, pki.pem(issued, pki.ca().certificate))
+            made = identity.load(algorithm)
+            assert made.certificates[0] == issued and made.algorithm == algorithm
+            assert set(kept(algorithm)) == {"key.pem", "chain.pem", "signer.json"}
+    with pytest.raises(IdentityError, match="exists already"):
+        identity.request("es256")
+    with pytest.raises(IdentityError, match="country"):
+        identity.request("x", country="Qazaqstan")
+
+
+def test_only_roots_made_here_are_own(tmp_path: Path) -> None:
+    """The CA of an identity of others vouches for all its customers."""
+    identity.keep("qala", key_signer())
+    assert identity.anchors() == b""
+    made = identity.ensure()
+    assert identity.anchors() == made.anchor
+    csr_key = made.certificates[0].public_key()
+    issued = pki.certificate(csr_key, pki.ca().by, pki.name(pki.ORG))
+    identity.complete("default", pki.pem(issued, pki.ca().certificate))
+    assert identity.anchors() == b"" and not identity.load("default").local
+
+
+def test_removed_is_gone() -> None:
+    identity.keep("qala", key_signer())
+    identity.remove("qala")
+    assert identity.names() == [] and os.listdir(identity.data_dir() / "identities") == []
+    with pytest.raises(IdentityError, match="no identity"):
+        identity.remove("qala")
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LABEL_DATA_DIR", str(tmp_path / "file"))
+    with pytest.raises(IdentityError, match="cannot be kept"):
+        identity.keep("qala", key_signer())
 
 
 def test_no_library_is_taken_from_the_working_directory(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -14,13 +15,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import c2pa_reader, encypher, label
 from PIL import Image, ImageChops, ImageOps
+from PIL.MpoImagePlugin import MpoImageFile
 from variants import jpeg as made
 from variants.jpeg import EXIF, PACKET, VARIANTS, XMP, app, coded, picture
 
-from labeler.errors import LimitError, UnreadableError, UsageError
+import labeler
+from labeler.errors import LimitError, NoticeError, UnreadableError, UsageError
+from labeler.marks import c2pa
+from labeler.media import identify
 from labeler.media.base import Box, Content, Field, Limits, Painted, RasterSurface, Slot
 from labeler.media.jpeg import MEDIUM, parse
+from labeler.signing import identity
 
 LIMITS = Limits()
 STORE_HEAD = (
@@ -118,7 +125,7 @@ def test_what_does_not_fit_a_segment_says_what_to_shorten() -> None:
         put(data, Slot.XMP, b"x" * 65_503)
     assert "prompt" in caught.value.hint
     with pytest.raises(UsageError, match="65,528 bytes; JPEG takes 65,527"):
-        put(data, Slot.EXIF, b"x" * 65_528)
+        put(data, Slot.EXIF, b"II*\0".ljust(65_528))
     with pytest.raises(UsageError, match="no place for native"):
         put(data, Slot.NATIVE, b"x")
 
@@ -400,8 +407,8 @@ def test_a_multi_picture_index_still_points_at_its_pictures(
                 store(70_000),
             )
         case _:
-            slot = Slot(change)
-            out = put(data, slot, store(500) if slot is Slot.C2PA else PACKET * 3)
+            payloads = {Slot.C2PA: store(500), Slot.XMP: PACKET * 3, Slot.EXIF: b"II*\0" + PACKET * 3}
+            out = put(data, Slot(change), payloads[Slot(change)])
     after = pictures(out)
     trailing = read(data).trailing
     assert len(out) != len(data)
@@ -448,6 +455,170 @@ def test_exiftool_finds_packet_and_second_picture(tool: Callable[[str], str], tm
             assert second.stdout == coded(picture((80, 60)))
 
 
+@pytest.mark.parametrize(
+    "name", ["multi", "multi-xmp-behind", "ultra-hdr", "ultra-hdr-little-endian", "index-first"]
+)
+def test_a_label_leaves_every_further_picture_where_others_find_it(
+    name: str, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    data = made.ultra_hdr((640, 480)) if name == "ultra-hdr" else VARIANTS[name]()
+    receipt = labeler.add(data, None, label())
+    once, twice = receipt.data, labeler.add(receipt.data, None, label(system="Other 2")).data
+    for signed in (once, twice, labeler.add(data, None, label(), notice="none").data):
+        assert c2pa_reader(signed, "image/jpeg")[0] == "signingCredential.untrusted"
+        assert encypher(signed, "image/jpeg")["integrity"] == "valid"
+        before, after = parse(data, LIMITS), parse(signed, LIMITS)
+        assert after.told and before.told and [*map(bytes, after.further)] == [*map(bytes, before.further)]
+        # which Pillow does not open by itself where the second picture is a gain map
+        with MpoImageFile(io.BytesIO(data)) as old, MpoImageFile(io.BytesIO(signed)) as new:
+            assert new.n_frames == old.n_frames > 1
+            for i in range(1, old.n_frames):
+                old.seek(i)
+                new.seek(i)
+                assert ImageChops.difference(old, new).getbbox() is None
+    path = tmp_path / "a.jpg"
+    path.write_bytes(twice)
+    command = [
+        tool("exiftool"),
+        "-j",
+        "-G1",
+        "-a",
+        "-n",
+        "-validate",
+        "-MPF:all",
+        "-XMP-Container:all",
+        str(path),
+    ]
+    said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[0]
+    further = parse(data, LIMITS).further
+    assert said["MPImage1:MPImageLength"] == len(twice) - parse(twice, LIMITS).trailing
+    assert said["MPImage2:MPImageLength"] == len(further[0])
+    second = subprocess.run([tool("exiftool"), "-b", "-MPImage2", str(path)], capture_output=True, check=True)
+    assert second.stdout == bytes(further[0])
+    if "ultra" in name:  # GContainer counts from the picture's end on, and is right as it was
+        items = [v for k, v in said.items() if k.endswith("DirectoryItemLength")]
+        assert items == [len(further[0])] and b"hdrgm:GainMapMax" in second.stdout
+    assert labeler.add(twice, None, label(system="Other 2")).unchanged
+    assert "further pictures in the file" in labeler.verify(twice).not_checked
+    assert any(("gain map" if "ultra" in name else "further picture") in d for d in receipt.degradations)
+
+
+@pytest.mark.parametrize("size", [100, 64_000, 64_001, 200_000])
+def test_a_store_is_embedded_where_the_index_counts_it_in(size: int) -> None:
+    for name in ("multi", "ultra-hdr", "index-first", "420"):
+        data, payload = VARIANTS[name](), store(size)
+        once = MEDIUM.embed(io.BytesIO(data), payload)
+        assert read(once.data).slots[Slot.C2PA] == payload and parse(once.data, LIMITS).told
+        behind = [*map(bytes, parse(data, LIMITS).further)]
+        assert [*map(bytes, parse(once.data, LIMITS).further)] == behind
+        for other in (
+            MEDIUM.embed(io.BytesIO(data), bytes(size)),
+            MEDIUM.embed(io.BytesIO(once.data), bytes(size)),
+        ):
+            assert other[1:] == once[1:]
+            rest = (x.data[: x.start] + x.data[x.start + x.length :] for x in (once, other))
+            assert len({*rest}) == 1
+
+
+def test_a_store_of_many_segments_is_accepted_by_others() -> None:
+    manifest = c2pa.definition(label(), {"padding": "x" * 150_000}, title="x", parent=False, drawn=False)
+    for data in (VARIANTS["ultra-hdr"](), VARIANTS["index-first"]()):
+        signed = c2pa.sign_exact(
+            functools.partial(MEDIUM.embed, io.BytesIO(data)), manifest, identity.ensure("default"), None
+        )
+        assert c2pa_reader(signed, "image/jpeg")[0] == "signingCredential.untrusted"
+        assert encypher(signed, "image/jpeg")["integrity"] == "valid"
+        assert parse(signed, LIMITS).told and len(signed) > len(data) + 150_000
+
+
+def test_no_band_goes_under_a_picture_with_a_gain_map() -> None:
+    with pytest.raises(NoticeError, match="gain map"):
+        labeler.add(made.ultra_hdr((640, 480)), None, label(), notice="band")
+    standard = made.indexed(
+        coded(),
+        made.after_jfif(made.gain_map(), app(0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(9))),
+        at=20,
+    )
+    assert parse(standard, LIMITS).gain_map and not parse(VARIANTS["multi"](), LIMITS).gain_map
+
+
+def test_further_pictures_that_overlap_or_lie_outside() -> None:
+    first, second = coded(), coded(picture((64, 48)))
+    data = bytearray(made.indexed(first, second, second, at=20))
+    at = data.index(b"MPF\0") + 4 + 50 + 16
+    outside = data.copy()
+    struct.pack_into(">II", outside, at + 4, 1 << 31, 1 << 31)
+    content = MEDIUM.read(io.BytesIO(outside), LIMITS, essence=True)
+    assert [sum(map(len, s.pieces)) for s in content.essence[2:]] == [0, len(second)]
+    for i in range(2):
+        struct.pack_into(">II", data, at + 16 * i + 4, len(data), 100)
+    with pytest.raises(LimitError):
+        MEDIUM.read(io.BytesIO(data), LIMITS, essence=True)
+
+
+# --- Samsung's trailer
+
+
+def samsung(data: bytes) -> list[tuple[str, bytes]]:
+    found = identify(io.BytesIO(data)).read(io.BytesIO(data), LIMITS)
+    return [(f.key, f.value) for f in found.fields if f.where == "samsung:trailer"]
+
+
+def test_the_trailer_is_read_kept_and_told(tool: Callable[[str], str], tmp_path: Path) -> None:
+    png = io.BytesIO()
+    picture((640, 480)).save(png, "PNG")
+    for data in (coded(picture((640, 480))) + made.EDITED, png.getvalue() + made.EDITED):
+        assert [key for key, _ in samsung(data)] == ["Image_UTC_Data", "PEg_Info"]
+        report = labeler.verify(data)
+        assert [(e.source, e.strength) for e in report.evidence] == [("samsung", "strong")]
+        assert report.verdict == "unlabelled"
+        signed = labeler.add(data, None, label()).data
+        assert signed.endswith(made.EDITED) and samsung(signed) == samsung(data)
+        assert encypher(signed, "image/png" if data[:1] == b"\x89" else "image/jpeg")["integrity"] == "valid"
+    path = tmp_path / "a.jpg"
+    path.write_bytes(
+        signed if signed[:1] == b"\xff" else labeler.add(coded() + made.EDITED, None, label()).data
+    )
+    out = subprocess.run(
+        [tool("exiftool"), "-s3", "-Samsung:TimeStamp", path], capture_output=True, check=True
+    )
+    assert out.stdout.startswith(b"2025:11:24")
+
+
+def test_what_only_looks_like_the_trailer_tells_nothing() -> None:
+    info = b'{"genImageVersion":"v1","genAIType":8}'
+    for tail in (
+        info,
+        b"PEg_Info" + info,
+        made.EDITED + b"\0",  # it ends the file, or is none
+        made.EDITED[:-5] + b"\xffSEFT",
+        made.EDITED[:-8] + struct.pack("<I", 1 << 31) + b"SEFT",
+        b"SEFT",
+        b"\0\0\0\0SEFT",
+        made.EDITED.replace(b"SEFH", b"SEFX"),
+        made.EDITED.replace(b"PEg_Info", b"PEg_Inf0"),
+    ):
+        data = coded() + tail
+        assert labeler.verify(data).verdict == "no-evidence", tail
+    assert samsung(coded() + made.samsung((1, b"film", bytes(100_000)))) == [("film", bytes(65536))]
+
+
+@given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))
+def test_no_trailer_surprises(head: bytes, at: int, value: int) -> None:
+    tail = bytearray(head + made.EDITED)
+    tail[at % len(tail)] = value
+    for _, found in samsung(coded(picture((8, 8))) + bytes(tail)):
+        assert found in tail
+
+
+def test_a_trailer_of_rows_that_overlap_is_bounded() -> None:
+    block = struct.pack("<HHI", 0, 1, 1) + b"a" + bytes(60_000)
+    rows = struct.pack("<HHII", 0, 1, len(block), len(block)) * 5000
+    head = b"SEFH" + struct.pack("<II", 107, 5000) + rows
+    found = samsung(coded() + block + head + struct.pack("<I", len(head)) + b"SEFT")
+    assert sum(len(value) for _, value in found) <= len(block) + len(head) + 10
+
+
 # --- the notice
 
 
@@ -486,7 +657,8 @@ def test_outside_the_box_no_pixel_changes(tool: Callable[[str], str], name: str,
     width, height = surface(data).size
     x, y = ((0, 0), (width - 50, height - 30), (width // 3, height // 3))[corner]
     result, box = painted(data, Box(x, y, 50, 30))
-    assert result.degradations == ()
+    behind = "ultra" in name or "multi" in name or name == "index-first"
+    assert result.exact and len(result.degradations) == behind
     difference = changed(data, result.data)
     assert difference and box.x <= difference.x and box.y <= difference.y
     assert difference.x + difference.w <= box.x + box.w and difference.y + difference.h <= box.y + box.h
@@ -608,8 +780,9 @@ def test_without_jpegtran_everything_is_encoded_again_and_said(
     width, height = surface(data).size
     for band in (False, True):
         result, box = painted(data, Box(0, height, width, 24) if band else Box(50, 50, 90, 40), band=band)
-        assert result.degradations == (
-            f"{RECODED}; install jpegtran (libjpeg-turbo-progs) for a lossless notice",
+        remedy = "; install jpegtran (libjpeg-turbo-progs) for a lossless notice"
+        assert result.degradations[0] == RECODED + remedy and len(result.degradations) == 1 + (
+            name == "multi"
         )
         with Image.open(io.BytesIO(data)) as old, Image.open(io.BytesIO(result.data)) as new:
             assert old.mode == new.mode and new.info.get("progressive") == old.info.get("progressive")

@@ -68,12 +68,13 @@ def test_every_data_file_is_in_the_wheel() -> None:
     for package, folder in {
         "labeler": "labeler",
         "labeler.fonts": "labeler/fonts",
+        "labeler.reports": "labeler/reports",
         "labeler.schemas": "schemas",
     }.items():
         listed = {p for pattern in tool["package-data"][package] for p in (ROOT / folder).glob(pattern)}
         there = {p for p in (ROOT / folder).rglob("*.*") if p.suffix not in (".py", ".pyc")}
         if package == "labeler":
-            there = {p for p in there if p.parent != ROOT / "labeler" / "fonts"}
+            there = {p for p in there if p.parent.name not in ("fonts", "reports")}
         assert there == listed, package
 
 
@@ -98,6 +99,23 @@ def test_start_up_loads_nothing_heavy(command: list[str]) -> None:
     assert not heavy & set(json.loads(run.stdout.splitlines()[-1]))
 
 
+def test_what_media_pass_over_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from variants import jpeg, jxl, raw
+
+    from labeler.media import Limits, identify
+
+    words = json.loads((ROOT / "schemas" / "words.json").read_text("utf-8"))
+    foreign = raw.cr3(raw.box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481")))
+    files = jpeg.VARIANTS["multi"](), jxl.VARIANTS["compressed"](), jxl.lossy(), foreign
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    for data in files:
+        src = io.BytesIO(data)
+        unread = identify(src).read(src, Limits()).unread
+        assert unread and all(f"not-checked.{what}" in words for what in unread)
+
+
 def test_the_words_of_the_interface_are_complete() -> None:
     words = json.loads((ROOT / "schemas" / "words.json").read_text("utf-8"))
     assert all(set(w) == {"kk", "ru", "en"} and all(w.values()) for w in words.values())
@@ -106,7 +124,11 @@ def test_the_words_of_the_interface_are_complete() -> None:
         re.findall(r'"(c2pa\.signer\.[a-z]+)"', source)
     )
     assert codes and not {c for c in codes if f"fact.{c}" not in words}
-    said = set(
-        re.findall(r'say\(f?"([a-z.-]+)"', "".join(p.read_text("utf-8") for p in (ROOT / "cli").glob("*.py")))
+    speakers = [*(ROOT / "cli").glob("*.py"), *modules("reports")]
+    said = set(re.findall(r'say\(f?"([a-z.-]+)"', "".join(p.read_text("utf-8") for p in speakers)))
+    page = "".join(
+        (ROOT / "labeler" / "reports" / name).read_text("utf-8") for name in ("page.html", "page.js")
     )
+    said |= set(re.findall(r'(?:say|fill|section)\("([a-z.-]+)"[,)]', page))
+    said |= set(re.findall(r'data-(?:w|label|hint)="([^"]+)"', page))
     assert said and said <= set(words)

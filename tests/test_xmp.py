@@ -165,3 +165,57 @@ def test_hostile_packets_take_linear_time() -> None:
     assert len(xmp.parse(wrap(f'<rdf:Description rdf:about="" xmlns:q="q:/" {many}/>')).properties) == 60_000
     empty = f"<rdf:RDF {RDF}/>" * 3000
     assert xmp.parse(f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{empty}</x:xmpmeta>'.encode()).end > 0
+
+
+HISTORY = (
+    f'<rdf:RDF xmlns:rdf="{xmp.RDF}"><rdf:Description rdf:about="" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/" '
+    'xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    "<xmpMM:History><rdf:Seq>%s</rdf:Seq></xmpMM:History><dc:format>image/png</dc:format>"
+    "</rdf:Description></rdf:RDF>"
+)
+EVENT = {"stEvt:action": "created", "stEvt:softwareAgent": "Adobe Firefly 3"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '<rdf:li e:action="created" e:softwareAgent="Adobe Firefly 3"/>',
+        '<rdf:li rdf:parseType="Resource"><e:action>created</e:action>'
+        "<e:softwareAgent>Adobe Firefly 3</e:softwareAgent></rdf:li>",
+        '<rdf:li><rdf:Description e:action="created" e:softwareAgent="Adobe Firefly 3"/></rdf:li>',
+        '<rdf:li><rdf:Description e:action="created"><e:softwareAgent>Adobe Firefly 3</e:softwareAgent>'
+        "</rdf:Description></rdf:li>",
+    ],
+)
+def test_members_of_structures_in_every_form(item: str) -> None:
+    packet = xmp.parse((HISTORY % item).encode())
+    assert packet.members == tuple((f"xmpMM:History/{name}", value) for name, value in EVENT.items())
+    assert packet.values("dc:format") == ("image/png",)
+
+
+def test_a_structure_of_others_stays_byte_for_byte() -> None:
+    item = '<rdf:li e:action="created" e:softwareAgent="Adobe Firefly 3"/>'
+    packet = (HISTORY % item).encode()
+    written, replaced = xmp.write(packet, label(), {}, {})
+    assert packet[: packet.index(b"</rdf:RDF>")] in written and replaced == ()
+
+
+def test_more_properties_replace_and_are_kept() -> None:
+    name, old = "TC260:AIGC", '{"Label":"1"}'
+    first, _ = xmp.write(None, label(), {}, {"a": 1}, {name: old})
+    assert xmp.parse(first).values(name) == (old,)
+    assert xmp.write(first, label(), {}, {"a": 1}, {name: old})[0] == first
+    second, replaced = xmp.write(first, label(), {}, {"a": 1}, {name: '{"Label":"2 & 3"}'})
+    assert xmp.parse(second).values(name) == ('{"Label":"2 & 3"}',) and replaced == ()
+    assert xmp.write(second, label(), {}, {"a": 1}, {name: old})[0] == first
+    assert xmp.parse(xmp.write(first, label(), {}, {"a": 2})[0]).values(name) == (old,)
+
+
+def test_a_property_of_others_that_says_the_same_stays_where_it_is() -> None:
+    theirs = (
+        f'<rdf:RDF xmlns:rdf="{xmp.RDF}"><rdf:Description rdf:about="" xmlns:t="{xmp.PREFIXES["TC260"]}" '
+        't:AIGC=\'{"Label":"1"}\'/></rdf:RDF>'
+    ).encode()
+    written, _ = xmp.write(theirs, label(), {}, {}, {"TC260:AIGC": '{"Label":"1"}'})
+    assert theirs[: theirs.index(b"</rdf:RDF>")] in written
+    assert xmp.parse(written).values("TC260:AIGC") == ('{"Label":"1"}',)

@@ -5,11 +5,15 @@ missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need exiftool libimage-exiftool-perl
 need jpegtran libjpeg-turbo-progs
+need djxl libjxl-tools
 need pngcheck pngcheck
 need webpinfo webp
 need rsvg-convert librsvg2-bin
 need qpdf qpdf
 need pdftotext poppler-utils
+need xmllint libxml2-utils
+need chromium chromium
+need softhsm2-util softhsm2
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   echo "installing$missing"

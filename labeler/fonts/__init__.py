@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 UNITS = 1000  # per em
 ASCENT, HEIGHT = 1.069, 1.362  # em from the top of a line to its baseline, and to its bottom
+CAPITALS = 0.714  # em from the baseline to the top of a capital letter
 
 
 class Glyph(NamedTuple):

@@ -5,12 +5,14 @@ C2PA 2.4; what a conforming manifest needs: the conformance programme's asset ru
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
 import io
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,20 +25,19 @@ import labeler
 from labeler.errors import IdentityError, LabelError, SigningError
 from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, IPTC_SOURCE_TYPE, Involvement, Label
+from labeler.marks import c2pa_trust
+from labeler.signing import timestamp
 from labeler.signing.identity import Identity
-from labeler.signing.trust import OWN, Anchors
+from labeler.signing.profile import PURPOSES
+from labeler.signing.proof import checked
+from labeler.signing.signers import KeySigner
+from labeler.signing.timestamp import Authority
+from labeler.signing.trust import Anchors, Purpose
 
 ASSERTION = "kz.tanba.label"
 SIDECAR_MIME = "application/c2pa"
-# the extended key usages that the field signs with: email, documents, C2PA, Microsoft documents, time, OCSP
-_EKUS = (
-    "1.3.6.1.5.5.7.3.4",
-    "1.3.6.1.5.5.7.3.36",
-    "1.3.6.1.4.1.62558.2.1",
-    "1.3.6.1.4.1.311.76.59.1.9",
-    "1.3.6.1.5.5.7.3.8",
-    "1.3.6.1.5.5.7.3.9",
-)
+# the extended key usages that the field signs with: claims, time, OCSP
+_EKUS = (*PURPOSES, "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9")
 _BROKEN = frozenset(
     {
         "assertion.dataHash.mismatch",
@@ -47,15 +48,11 @@ _BROKEN = frozenset(
         "claimSignature.mismatch",
     }
 )
-_SIGNER = {
-    "signingCredential.untrusted": "c2pa.signer.untrusted",
-    "signingCredential.expired": "c2pa.signer.expired",
-    "signingCredential.invalid": "c2pa.signer.unsuitable",
-    "signingCredential.revoked": "c2pa.signer.revoked",
-    "signingCredential.ocsp.revoked": "c2pa.signer.revoked",
-}
+_KINDS = {Purpose.SIGNER: "manifest", Purpose.TSA: "tsa", Purpose.IDENTITY: "cawg"}
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 _MAX_MANIFESTS = 64
 _TRIES = 200  # signatures until a store's size settles
+_ASKED = 4  # the same, where each asks an authority
 _guess = 4096  # bytes of the next store: most are as large as the last
 _import_lock = threading.Lock()
 
@@ -85,24 +82,43 @@ def _generator() -> dict[str, str]:
     return {"name": "Tanba", "version": labeler.__version__, "specVersion": "2.4.0"}
 
 
-def _settings(anchors: Anchors = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Trust:
+    """Whom one context believes: numbered lists of one purpose. ``time``: every time-stamp that fits."""
+
+    lists: tuple[tuple[int, bytes], ...] = ()
+    purpose: Purpose = Purpose.SIGNER
+    time: bool = False
+
+
+def _settings(trust: _Trust = _Trust()) -> dict[str, Any]:
     config = "\n".join(_EKUS) + "\n"
-    trust: dict[str, Any] = {"trust_config": config}
-    if anchors:
-        trust["anchors"] = [
-            {
-                "trust_kind": kind,
-                "trust_uri": name,
-                "trust_anchors": pem.decode("ascii", "replace"),
-                "trust_config": config,
-            }
-            for name, pem in anchors
-            for kind in ("manifest", "tsa")
-        ]
+    settings: dict[str, Any] = {"trust_config": config}
+    seen: set[bytes] = set()  # c2pa asks the lists in no order: the first that holds a certificate keeps it
+    for number, pem in trust.lists:
+        new = [c for c in _PEM.findall(pem) if c not in seen]
+        seen.update(new)
+        if new:
+            settings.setdefault("anchors", []).append(
+                {
+                    "trust_kind": _KINDS[trust.purpose],
+                    "trust_uri": str(number),
+                    "trust_anchors": b"\n".join(new).decode("ascii", "replace"),
+                    "trust_config": config,
+                }
+            )
     return {
-        "trust": trust,
-        "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
-        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": True},
+        "trust": settings,
+        "core": {
+            "allowed_network_hosts": [],
+            "decode_identity_assertions": trust.purpose is Purpose.IDENTITY,
+        },
+        "verify": {
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+            "verify_after_sign": True,
+            "verify_timestamp_trust": not trust.time,
+        },
         "builder": {
             "thumbnail": {"enabled": False},
             "claim_generator_info": _generator(),
@@ -111,30 +127,60 @@ def _settings(anchors: Anchors = ()) -> dict[str, Any]:
     }
 
 
-def _context(anchors: Anchors = ()) -> Any:
-    return _context_of(os.getpid(), anchors)
+def _context(trust: _Trust = _Trust()) -> Any:
+    return _context_of(os.getpid(), trust)
 
 
-@functools.lru_cache(8)
-def _context_of(process: int, anchors: Anchors) -> Any:
+@functools.lru_cache(16)
+def _context_of(process: int, trust: _Trust) -> Any:
     """c2pa's objects do not survive a fork: each process makes its own."""
-    return _c2pa().Context.from_dict(_settings(anchors))
+    return _c2pa().Context.from_dict(_settings(trust))
 
 
-def _signer(identity: Identity) -> Any:
-    return _signer_of(os.getpid(), identity)
+@contextlib.contextmanager
+def _signer(identity: Identity, tsa: str | None = None, *, fresh: bool = False) -> Iterator[Any]:
+    """c2pa's signer for one signature; what an own signer raises comes out of here.
+
+    ``tsa``: the address that c2pa asks for a time-stamp of it. ``fresh``: it will be used up.
+    """
+    if isinstance(identity.signer, KeySigner) and not fresh and not tsa:
+        yield _signer_of(os.getpid(), identity)
+        return
+    trouble: list[BaseException] = []
+    try:
+        yield _make_signer(identity, trouble, tsa)
+    except _c2pa().C2paError:
+        if trouble:
+            raise trouble[0] from None
+        raise
 
 
 @functools.lru_cache(8)
 def _signer_of(process: int, identity: Identity) -> Any:
-    c2pa = _c2pa()
+    return _make_signer(identity, [], None)
+
+
+def _make_signer(identity: Identity, trouble: list[BaseException], tsa: str | None) -> Any:
+    c2pa, signer = _c2pa(), identity.signer
+
+    def sign(data: bytes) -> bytes:
+        try:
+            return checked(signer, data)
+        except BaseException as e:  # c2pa would swallow it, Ctrl-C too
+            trouble.append(e)
+            return b""
+
     try:
-        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
-        return c2pa.Signer.from_info(info)
+        if isinstance(signer, KeySigner):
+            address = tsa.encode() if tsa else None
+            info = c2pa.C2paSignerInfo(signer.algorithm.encode(), signer.chain, signer.key, address)
+            return c2pa.Signer.from_info(info)
+        algorithm = c2pa.C2paSigningAlg[signer.algorithm.upper()]
+        return c2pa.Signer.from_callback(sign, algorithm, signer.chain.decode("ascii"), tsa)
     except c2pa.C2paError as e:
         raise IdentityError(
             f"The identity {identity.name!r} cannot sign ({e}).",
-            "See `label identity show` for its certificate.",
+            "See `label identity check` for its certificate.",
         ) from e
 
 
@@ -218,7 +264,12 @@ def definition(
 
 
 def sign(
-    data: bytes, mime: str, manifest: Mapping[str, Any], identity: Identity, parent: Parent | None
+    data: bytes,
+    mime: str,
+    manifest: Mapping[str, Any],
+    identity: Identity,
+    parent: Parent | None,
+    authority: Authority | None = None,
 ) -> bytes:
     """The asset with the manifest embedded; a manifest that was there is replaced, so pass it as ``parent``.
 
@@ -226,15 +277,35 @@ def sign(
 
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the asset or the manifest.
+        TimeStampError: ``authority`` gave no time-stamp of this signature.
     """
+
+    def embedded(tsa: str | None) -> bytes:
+        out = io.BytesIO()
+        with _signer(identity, tsa) as signer:
+            _builder(manifest, parent).sign(signer, mime, io.BytesIO(data), out)
+        return out.getvalue()
+
+    return _stamped(embedded, parent, authority)
+
+
+def _stamped(
+    make: Callable[[str | None], bytes], parent: Parent | None, authority: Authority | None
+) -> bytes:
+    """What ``make`` signs, given the address that c2pa asks for a time-stamp."""
     c2pa = _c2pa()
-    out = io.BytesIO()
-    try:
-        builder = _builder(manifest, parent)
-        builder.sign(_signer(identity), mime, io.BytesIO(data), out)
-    except c2pa.C2paError as e:
-        raise _refused(e, parent) from e
-    return out.getvalue()
+    with timestamp.relay(authority) as relay:
+        try:
+            return make(relay.url)
+        except c2pa.C2paError as e:
+            refusal = e
+    if authority and relay.asked:
+        # c2pa asks when all else is done; that it would sign without says who is to blame
+        with contextlib.suppress(c2pa.C2paError):
+            if not relay.error:
+                make(None)
+            raise timestamp.failure(authority, relay, refusal) from refusal
+    raise _refused(refusal, parent) from refusal
 
 
 def _refused(error: Exception, parent: Parent | None) -> SigningError:
@@ -245,7 +316,7 @@ def _refused(error: Exception, parent: Parent | None) -> SigningError:
         )
     return SigningError(
         f"the manifest could not be signed ({error}); nothing was written.",
-        "Check the identity: `label identity show`.",
+        "Check the identity: `label identity check`.",
     )
 
 
@@ -289,6 +360,7 @@ def sign_detached(
     manifest: Mapping[str, Any],
     identity: Identity,
     parent: Parent | None,
+    authority: Authority | None = None,
     *,
     exclude: tuple[int, int] | None = None,
 ) -> bytes:
@@ -296,14 +368,15 @@ def sign_detached(
 
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest.
+        TimeStampError: ``authority`` gave no time-stamp of this signature.
     """
-    c2pa = _c2pa()
-    try:
-        info = c2pa.C2paSignerInfo(identity.algorithm.encode(), identity.chain, identity.key, None)
-        context = c2pa.Context.from_dict(_settings(), signer=c2pa.Signer.from_info(info))
-        return _embeddable(_builder(manifest, parent, context), data, exclude)
-    except c2pa.C2paError as e:
-        raise _refused(e, parent) from e
+
+    def detached(tsa: str | None) -> bytes:
+        with _signer(identity, tsa, fresh=True) as signer:
+            context = _c2pa().Context.from_dict(_settings(), signer=signer)
+            return _embeddable(_builder(manifest, parent, context), data, exclude)
+
+    return _stamped(detached, parent, authority)
 
 
 def sign_exact(
@@ -311,20 +384,22 @@ def sign_exact(
     manifest: Mapping[str, Any],
     identity: Identity,
     parent: Parent | None,
+    authority: Authority | None = None,
 ) -> bytes:
     """The asset with the manifest where ``embed`` puts it; its hash leaves out just the place (start, length) it names.
 
     Signed again until the signed store takes the room that was declared: once or twice, some ten times where the room
-    depends on the bytes themselves (C2PA 2.4, A.8).
+    depends on the bytes themselves (C2PA 2.4, A.8). An authority is asked for each signature, and so only a few times.
 
     Raises:
         IdentityError: the identity cannot sign. SigningError: c2pa refuses the manifest, or its size never settles.
+        TimeStampError: ``authority`` gave no time-stamp of this signature.
     """
     global _guess
     store = bytes(_guess)
-    for _ in range(_TRIES):
+    for _ in range(_ASKED if authority else _TRIES):
         guess, (data, start, length) = len(store), embed(store)
-        store = sign_detached(data, manifest, identity, parent, exclude=(start, length))
+        store = sign_detached(data, manifest, identity, parent, authority, exclude=(start, length))
         _guess = len(store)
         if guess == length == len(store):
             return b"".join((memoryview(data)[:start], store, memoryview(data)[start + length :]))
@@ -382,13 +457,30 @@ def read(src: BinaryIO, mime: str, anchors: Anchors, *, sidecar: bytes | None = 
     Never raises for what the file holds: an unreadable store is a mark of status ``invalid`` or ``unknown``.
     """
     kind = "sidecar" if sidecar else "c2pa"
-    c2pa = _c2pa()
+
+    def ask(purpose: Purpose, time: bool) -> dict[str, Any]:
+        """The whole validation once more, over the same bytes: only c2pa knows which store in them it reads."""
+        src.seek(0)
+        try:
+            return _validate(mime, src, sidecar, _trust(anchors, purpose, time))
+        except (_c2pa().C2paError, ValueError, RecursionError):
+            return first  # it names no list of this purpose
+
     try:
-        with c2pa.Reader(mime, src, sidecar, context=_context(anchors)) as reader:
-            store = json.loads(reader.json())
-    except (c2pa.C2paError, ValueError, RecursionError) as e:
+        first = _validate(mime, src, sidecar, _trust(anchors, Purpose.SIGNER))
+    except (_c2pa().C2paError, ValueError, RecursionError) as e:
         return _unread(kind, str(e))
-    return _interpret(kind, store, store.get("validation_results") or {})
+    return _interpret(kind, first, c2pa_trust.judge(kind, first, anchors, ask))
+
+
+def _trust(anchors: Anchors, purpose: Purpose, time: bool = False) -> _Trust:
+    return _Trust(tuple((n, a.pem) for n, a in enumerate(anchors) if a.purpose is purpose), purpose, time)
+
+
+def _validate(mime: str, src: BinaryIO, sidecar: bytes | None, trust: _Trust) -> dict[str, Any]:
+    with _c2pa().Reader(mime, src, sidecar, context=_context(trust)) as reader:
+        store: dict[str, Any] = json.loads(reader.json())
+    return store
 
 
 def _unread(kind: str, message: str) -> Reading:
@@ -401,72 +493,33 @@ def _unread(kind: str, message: str) -> Reading:
     return Reading((Mark(kind, Status.INVALID, {"reason": message[:200]}),), (fact,))
 
 
-def _interpret(kind: str, store: Mapping[str, Any], results: Mapping[str, Any]) -> Reading:
+def _interpret(kind: str, store: Mapping[str, Any], standing: c2pa_trust.Standing) -> Reading:
     manifests: Mapping[str, Any] = store.get("manifests") or {}
-    active: Mapping[str, Any] = manifests.get(store.get("active_manifest") or "") or {}
-    checks = results.get("activeManifest") or {}
-    codes = {
-        level: {
-            c.get("code", ""): c.get("explanation", "")
-            for c in checks.get(level) or ()
-            if isinstance(c, dict)
-        }
-        for level in ("success", "informational", "failure")
-    }
+    active, codes = c2pa_trust.active(store), c2pa_trust.codes(store)
     broken = sorted(_BROKEN & codes["failure"].keys())
+    defects = [
+        Fact(f"c2pa.{code}", Level.FAILURE, kind, why[:200])
+        for code, why in codes["failure"].items()
+        if code not in _BROKEN | c2pa_trust.SIGNER_CODES and not code.startswith("timeStamp")
+    ]
     facts = [Fact("c2pa.tampered", Level.FAILURE, kind, code) for code in broken]
     if not broken and "claimSignature.validated" in codes["success"]:
         facts.append(Fact("c2pa.intact", Level.SUCCESS, kind))
-    facts += _signer_facts(kind, codes)
-    known = _BROKEN | _SIGNER.keys()
-    facts += [
-        Fact(f"c2pa.{code}", Level.FAILURE, kind, why[:200])
-        for code, why in codes["failure"].items()
-        if code not in known and not code.startswith("timeStamp")
-    ]
-    for delta in results.get("ingredientDeltas") or ():
-        for failure in (delta.get("validationDeltas") or {}).get("failure") or ():
-            facts.append(
-                Fact("c2pa.ingredient.failure", Level.INFORMATIONAL, kind, str(failure.get("code", "")))
-            )
+    facts += [*standing.facts, *defects, *_ingredients(kind, store)]
     record = None if broken else _own_record(active)
     if not broken:
         facts += _origin(kind, manifests, active)
-    signer = active.get("signature_info") or {}
-    details: dict[str, object] = {
-        "generator": _generator_name(active),
-        "signer": signer.get("issuer") or signer.get("common_name"),
-        "time": signer.get("time"),
-        "trusted": any(f.code == "c2pa.signer.trusted" for f in facts),
-        "manifests": len(manifests),
-    }
-    malformed = any(
-        f.code.startswith("c2pa.") and f.level is Level.FAILURE and "signer" not in f.code for f in facts
-    )
-    status = Status.INVALID if malformed or not active else Status.PRESENT
+    details = {"generator": _generator_name(active), **standing.details, "manifests": len(manifests)}
+    status = Status.INVALID if broken or defects or not active else Status.PRESENT
     return Reading((Mark(kind, status, details),), tuple(facts), record=record)
 
 
-def _signer_facts(kind: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator[Fact]:
-    if why := codes["success"].get("signingCredential.trusted"):
-        # the explanation ends with "found in [NAME] trust anchors"
-        name = why.partition("[")[2].rpartition("]")[0]
-        if name == OWN:
-            yield Fact("c2pa.signer.own", Level.SUCCESS, kind)
-        else:
-            yield Fact("c2pa.signer.trusted", Level.SUCCESS, kind, name)
-    for code, ours in _SIGNER.items():
-        if code in codes["failure"]:
-            yield Fact(ours, Level.FAILURE, kind, code)
-    seen = {c for level in codes.values() for c in level if c.startswith("timeStamp")}
-    if "timeStamp.mismatch" in seen:
-        yield Fact("c2pa.time.mismatch", Level.FAILURE, kind, "timeStamp.mismatch")
-    elif "timeStamp.trusted" in seen:
-        yield Fact("c2pa.time.trusted", Level.SUCCESS, kind, "timeStamp.trusted")
-    elif seen:
-        yield Fact("c2pa.time.untrusted", Level.INFORMATIONAL, kind, ", ".join(sorted(seen)))
-    else:
-        yield Fact("c2pa.time.absent", Level.INFORMATIONAL, kind)
+def _ingredients(kind: str, store: Mapping[str, Any]) -> Iterator[Fact]:
+    """Defects of what it was made from; who signed those is not asked."""
+    for delta in (store.get("validation_results") or {}).get("ingredientDeltas") or ():
+        for failure in (delta.get("validationDeltas") or {}).get("failure") or ():
+            if (code := str(failure.get("code", ""))) not in c2pa_trust.SIGNER_CODES:
+                yield Fact("c2pa.ingredient.failure", Level.INFORMATIONAL, kind, code)
 
 
 def _assertions(manifest: Mapping[str, Any], label: str) -> Iterator[Mapping[str, Any]]:

@@ -29,6 +29,11 @@ _KNOWN: Mapping[str, tuple[str, str, Mapping[str, tuple[str, str]]]] = {
             "AIPromptInformation": ("Text", "The prompt given to the AI system"),
         },
     ),
+    "http://www.tc260.org.cn/ns/AIGC/1.0/": (
+        "TC260",
+        "TC260 AIGC",
+        {"AIGC": ("Text", "The label of AI-generated content of GB 45438-2025")},
+    ),
     "http://ns.tanba.kz/label/1.0/": (
         "tanba",
         "Tanba AI label",

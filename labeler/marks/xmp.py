@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from labeler.errors import LimitError, UnreadableError
-from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, Label
 from labeler.marks import pdfa
 
@@ -33,6 +34,7 @@ PREFIXES: dict[str, str] = {
     "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
     "dcterms": "http://purl.org/dc/terms/",
     "pdf": "http://ns.adobe.com/pdf/1.3/",
+    "stEvt": "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#",
 }
 _SHORT = {uri: prefix for prefix, uri in PREFIXES.items()}
 # what a description of ours consists of, besides the notice as a caption where there was none
@@ -46,6 +48,7 @@ _OURS = frozenset(
         "tanba:Record",
     }
 )
+_STRUCTURES = ("rdf:li", "rdf:Description")
 MAX_PACKET = 16 << 20
 _MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
 _NAME = re.compile(rb"[^\s/>]+")
@@ -72,10 +75,14 @@ class Property:
 
 @dataclass(frozen=True)
 class Packet:
-    """A parsed packet: UTF-8 bytes, its properties, and where a description can be inserted."""
+    """A parsed packet: UTF-8 bytes, its properties, and where a description can be inserted.
+
+    ``members`` are those of structures below a property: ``xmpMM:History/stEvt:softwareAgent`` and its text.
+    """
 
     data: bytes
     properties: tuple[Property, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
     about: str = ""
     end: int = 0  # byte index of ``</rdf:RDF>``
     own: tuple[int, int] | None = None  # our description, whole
@@ -112,6 +119,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data, self.stack, self.count = data, list[str](), 0
         self.found: list[Property] = []
+        self.members: list[tuple[str, str]] = []
         self.about: str | None = None
         self.end = -1
         self.own: tuple[int, int] | None = None
@@ -160,6 +168,8 @@ class _Reader:
                 if short == "rdf:resource" or (tag == "rdf:Description" and short != "rdf:about"):
                     self._open.texts.append(value)
                     self._open.langs.append("")
+                if tag in _STRUCTURES and not short.startswith(("rdf:", "xml:")):
+                    self.members.append((f"{self._open.name}/{short}", value))
         elif tag == "rdf:Description" and "rdf:RDF" in self.stack[-2:-1]:
             self._description = (at, set())
             spans = self._attribute_spans(at)
@@ -205,6 +215,8 @@ class _Reader:
             if text:
                 self._open.texts.append(text)
                 self._open.langs.append(self._lang)
+                if len(self.stack) >= self._depth_of_property and not tag.startswith("rdf:"):
+                    self.members.append((f"{self._open.name}/{tag}", text))
             self._lang = ""
             if len(self.stack) < self._depth_of_property:
                 end = _element_end(self.data, self._open.start, at)
@@ -255,7 +267,8 @@ def parse(packet: bytes, *, opened: bool = False) -> Packet:
         return parse(reader.opened, opened=True)
     if reader.end < 0:
         raise UnreadableError("The XMP packet holds no RDF.")
-    return Packet(data, tuple(reader.found), reader.about or "", reader.end, reader.own)
+    about = reader.about or ""
+    return Packet(data, tuple(reader.found), tuple(reader.members), about, reader.end, reader.own)
 
 
 @functools.cache
@@ -308,10 +321,11 @@ def write(
     label: Label,
     notices: Mapping[str, str],
     record: Mapping[str, Any],
+    more: Mapping[str, str] = MappingProxyType({}),
     *,
     captioned: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """The packet with our description in it; ``notices`` maps language to words, first language first.
+    """The packet with our description in it; ``notices`` maps language to words, ``more`` other properties to texts.
 
     Properties of others stay byte for byte, except those that may stand only once and that we must say:
     they are returned as ``name=value`` so that the receipt can tell. A caption of others is kept; ``captioned``: there
@@ -321,13 +335,14 @@ def write(
         UnreadableError: the existing packet cannot be parsed (nothing is overwritten blindly).
     """
     old = parse(packet) if packet else _empty()
-    puts = _properties(label, notices, record)
+    puts = _properties(label, notices, record) | {name: escape(text) for name, text in more.items()}
     if captioned:
         puts.pop("dc:description", None)
     own = old.own
     before = set(old.values("tanba:Notice"))
     inside = [p for p in old.properties if own and own[0] <= p.span[0] < own[1]]
-    ours = [p for p in inside if p.name in _OURS or (p.name == "dc:description" and set(p.values) <= before)]
+    names = _OURS | more.keys()
+    ours = [p for p in inside if p.name in names or (p.name == "dc:description" and set(p.values) <= before)]
     if len(ours) < len(inside):
         own = None  # somebody merged their properties into our description: only ours go
     cuts = [own] if own else [p.span for p in ours]
@@ -335,11 +350,12 @@ def write(
     for p in old.properties:
         if p in ours or p.name not in puts:
             continue
-        if p.name == "dc:description":
-            del puts["dc:description"]
+        if p.name == "dc:description" or p.values == (more.get(p.name),):
+            del puts[p.name]
             continue
         cuts.append(p.span)
-        replaced += [f"{p.name}={v}" for v in p.values if escape(v) != puts[p.name]]
+        if p.name not in more:
+            replaced += [f"{p.name}={v}" for v in p.values if escape(v) != puts[p.name]]
     body = "".join(f"   <{k}>{v}</{k}>\n" for k, v in puts.items())
     used = {k.partition(":")[0] for k in puts}
     spaces = " ".join(f'xmlns:{p}="{PREFIXES[p]}"' for p in PREFIXES if p in used)
@@ -374,7 +390,7 @@ def _object(text: str | None) -> dict[str, Any] | None:
 
 
 def read(packet: Packet) -> Reading:
-    """What a packet says about AI, in anybody's words: IPTC, TC260 and our own."""
+    """What a packet says about AI, in anybody's words: IPTC and our own."""
     facts = [
         *_source_types(packet),
         *(
@@ -396,8 +412,7 @@ def read(packet: Packet) -> Reading:
         if (value := packet.get(name))
     }
     mark = Mark("xmp", Status.PRESENT if labelled else Status.ABSENT, details)
-    chinese = _tc260(packet)
-    return Reading((mark, *chinese.marks), (*facts, *chinese.facts), chinese.evidence, own)
+    return Reading((mark,), tuple(facts), record=own)
 
 
 def _source_types(packet: Packet) -> Iterator[Fact]:
@@ -407,20 +422,3 @@ def _source_types(packet: Packet) -> Iterator[Fact]:
             yield Fact("label.ai", Level.SUCCESS, "xmp", f"Iptc4xmpExt:DigitalSourceType {code}")
             if not head:
                 yield Fact("xmp.source-type.bare", Level.FAILURE, "xmp", "Iptc4xmpExt:DigitalSourceType")
-
-
-def _tc260(packet: Packet) -> Reading:
-    """GB 45438-2025: ``Label`` "1" declares AI; "2" and "3" only suspect it."""
-    data = _object(packet.get("TC260:AIGC"))
-    level = str((data or {}).get("Label", ""))
-    if not data or level not in ("1", "2", "3"):
-        return Reading(())
-    mark = Mark(
-        "tc260", Status.PRESENT, {"label": level, "producer": str(data.get("ContentProducer", ""))[:80]}
-    )
-    if level == "1":
-        return Reading((mark,), (Fact("label.ai", Level.SUCCESS, "tc260", "TC260:AIGC Label 1"),))
-    found = Evidence(
-        "tc260", str(data.get("ContentProducer", ""))[:80], Strength.WEAK, "xmp", f"Label={level}"
-    )
-    return Reading((mark,), (Fact("evidence.weak", Level.INFORMATIONAL, "tc260", "TC260:AIGC"),), (found,))

@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 HEAD = 4096
-MODULES = ("png", "jpeg", "webp", "svg", "gif", "tiff", "pdf", "picture")
+MODULES = ("png", "jpeg", "webp", "svg", "gif", "raw", "tiff", "jxl", "jp2", "psd", "pdf", "picture")
 
 
 @functools.cache

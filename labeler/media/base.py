@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
-from labeler.errors import LimitError
+from labeler.errors import LimitError, UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,6 +21,7 @@ class Slot(StrEnum):
     EXIF = "exif"
     C2PA = "c2pa"
     NATIVE = "native"
+    AIGC = "aigc"  # the field of that name, which China's TC260 gives to formats of many kinds
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,11 @@ class Inside:
 class Content:
     """A container taken apart, to its end.
 
-    ``mime`` where it is more than the medium's. Reasons, as a clause, or "": ``beside``: why a manifest must not be
-    embedded in this one; ``sealed``: why a visible change would break somebody's seal on it; ``forbidden``: why its
-    owner does not want it changed. ``captioned``: a field of the container's own holds a description.
+    ``mime`` where it is more than the medium's. ``takes``: the slots that can be written into this one, where they are
+    not all of the medium's, and ``why`` they are not. ``remark``: what writing into it changes besides. ``unread``: what
+    was passed over, and why. ``measured``: its own length stands in it, which c2pa leaves as it was: see `ExactMedium`.
+    ``sealed``: why a visible change would break somebody's seal on it; ``forbidden``: why its owner does not want it
+    changed. ``captioned``: a field of the container's own holds a description.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -103,7 +107,11 @@ class Content:
     essence: tuple[Stream, ...] = ()
     trailing: int = 0
     mime: str | None = None
-    beside: str = ""
+    takes: frozenset[Slot] | None = None
+    why: str = ""
+    remark: str = ""
+    unread: tuple[str, ...] = ()
+    measured: bool = False
     sealed: str = ""
     forbidden: str = ""
     captioned: bool = False
@@ -123,6 +131,9 @@ class MediumInfo:
     ]  # by c2pa itself, by our own `ExactMedium.embed`, or beside the file
     loss: str = ""  # when drawing a notice changes more than its box; "" = never
     kind: Literal["image", "document", "text"] = "image"  # what the notice calls it
+    room: Mapping[Slot, int] = field(
+        default_factory=dict
+    )  # bytes that a slot takes at most, where that is little
 
 
 @dataclass(frozen=True)
@@ -134,14 +145,33 @@ class Box:
     w: int
     h: int
 
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom, as Pillow crops."""
+        return self.x, self.y, self.x + self.w, self.y + self.h
+
+    def common(self, other: Box) -> Box | None:
+        """Where they overlap."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        w, h = min(self.x + self.w, other.x + other.w) - x, min(self.y + self.h, other.y + other.h) - y
+        return Box(x, y, w, h) if w > 0 and h > 0 else None
+
+    def within(self, outer: Box) -> Box:
+        """The same rectangle, told from the other's corner."""
+        return Box(self.x - outer.x, self.y - outer.y, self.w, self.h)
+
 
 @dataclass(frozen=True)
 class Painted:
-    """The whole new file, and what was done the second-best way; ``exact``: no pixel outside the box changed."""
+    """The whole new file, and what was done the second-best way; ``exact``: no pixel outside the box changed.
+
+    ``disputed``: why other decoders may show the source otherwise, so that they cannot tell.
+    """
 
     data: bytes
     degradations: tuple[str, ...] = ()
     exact: bool = True
+    disputed: str = ""
 
 
 @runtime_checkable
@@ -297,7 +327,7 @@ class Medium(Protocol):
 
 @runtime_checkable
 class ExactMedium(Medium, Protocol):
-    """One whose manifest we embed ourselves (``info.c2pa`` is ``exact``), since c2pa knows it not or spoils it."""
+    """One that embeds manifests itself, since c2pa knows it not or spoils it: all (``info.c2pa`` is ``exact``) or some."""
 
     def embed(self, src: BinaryIO, store: bytes) -> Embedded:
         """The file with this manifest store, which replaces one that is there.
@@ -340,6 +370,41 @@ class RepairableMedium(Medium, Protocol):
         Raises:
             UnreadableError: nothing could be found, or the file would lose more than its bytes. LimitError.
         """
+
+
+class ReadOnly:
+    """What media have in common that nothing is written into: a label stands beside their files."""
+
+    info: MediumInfo
+
+    def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
+        """Copies. Raises UsageError: something is to be put."""
+        if puts:
+            raise UsageError(
+                f"Nothing is written into files of this kind ({self.info.name}).", "Use a sidecar."
+            )
+        at = src.tell()
+        shutil.copyfileobj(src, dst)
+        src.seek(at)
+
+    def surface(self, src: BinaryIO, limits: Limits) -> None:
+        """Nothing is drawn on them."""
+        return None
+
+
+def text_packet(payload: bytes, kind: str) -> bytes:
+    """An XMP packet for a container that takes it as text; ``kind``: "a PNG".
+
+    Raises:
+        UsageError: not UTF-8, or with a zero byte.
+    """
+    try:
+        payload.decode()
+    except UnicodeDecodeError as e:
+        raise UsageError(f"An XMP packet in {kind} must be UTF-8.", "Encode it so.") from e
+    if b"\0" in payload:
+        raise UsageError(f"An XMP packet in {kind} cannot hold a zero byte.", "Remove it.")
+    return payload
 
 
 def whole(src: BinaryIO, limits: Limits) -> bytes:

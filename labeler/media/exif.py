@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
+from labeler.errors import UsageError
 from labeler.media.base import Field, Limits
 
 _NAMES = {
@@ -51,6 +52,17 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _BYTE, _ASCII, _SHORT, _UNDEFINED, _UTF8 = 1, 2, 3, 7, 129
 _ORIENTATION, _EXIF, _MAKER_NOTE = 0x0112, 0x8769, 0x927C
 _ELSEWHERE = (0x02BC, 0x8773, 0xCD41)  # XMP, ICC profile, C2PA: in TIFF they stand among the tags
+
+
+def check(payload: bytes) -> bytes:
+    """The payload, if it can stand in an EXIF slot.
+
+    Raises:
+        UsageError: it does not begin with a TIFF header.
+    """
+    if payload[:4] not in _ORDERS:
+        raise UsageError("The EXIF block does not begin with a TIFF header.", "Leave out what is before it.")
+    return payload
 
 
 def fields(block: bytes, limits: Limits) -> tuple[Field, ...]:

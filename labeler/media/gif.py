@@ -12,7 +12,18 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media.base import Box, Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media.base import (
+    Box,
+    Content,
+    Field,
+    Limits,
+    MediumInfo,
+    Slot,
+    Stream,
+    Surface,
+    text_packet,
+    whole,
+)
 from labeler.media.pixels import check_pixels
 
 IMAGE, CONTROL = 0x2C, 0xF9
@@ -171,13 +182,7 @@ def _packed(slot: Slot, payload: bytes) -> bytes:
     """The extension that carries this payload."""
     match slot:
         case Slot.XMP:
-            try:
-                payload.decode()
-            except UnicodeDecodeError as e:
-                raise UsageError("An XMP packet in a GIF must be UTF-8.", "Encode it so.") from e
-            if b"\0" in payload:
-                raise UsageError("An XMP packet in a GIF cannot hold a zero byte.", "Remove it.")
-            return b"!\xff\x0b" + _XMP + payload + _MAGIC
+            return b"!\xff\x0b" + _XMP + text_packet(payload, "a GIF") + _MAGIC
         case Slot.C2PA:
             return b"!\xff\x0b" + _C2PA + b"".join(sub_blocks(payload))
         case _:

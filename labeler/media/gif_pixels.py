@@ -17,12 +17,10 @@ from PIL import Image, ImageChops
 from labeler.errors import LimitError, NoticeError, UsageError
 from labeler.media.base import Box, Painted
 from labeler.media.gif import CONTROL, IMAGE, MAX_SIDE, Gif, colours, damaged
-from labeler.media.pixels import flat
-from labeler.media.png_pixels import _nearest as nearest
+from labeler.media.pixels import NEAR, flat, nearest
 
 _GREYS = (0, 255, 136, 68, 204, 34, 102, 170, 238, 17, 51, 85, 119, 153, 187, 221)  # from coarse to fine
 _RAMP = bytes(v for v in range(256) for _ in "RGB")
-_NEAR = 8  # how far an entry may be from the grey it stands for
 _CLEARED, _PREVIOUS = 2, 3  # disposal
 _CLEAR = 255  # the transparent colour of frames that are drawn anew
 _INTERLACED = 0x40
@@ -53,22 +51,6 @@ def _frames(gif: Gif) -> Iterator[_Frame]:
                 frame = frame._replace(clear=clear if flags & 1 else None, disposal=flags >> 2 & 7)
             yield frame
             control = None
-
-
-def _corners(box: Box) -> tuple[int, int, int, int]:
-    return box.x, box.y, box.x + box.w, box.y + box.h
-
-
-def _common(box: Box, other: Box) -> Box | None:
-    """Where they overlap."""
-    x, y = max(box.x, other.x), max(box.y, other.y)
-    w, h = min(box.x + box.w, other.x + other.w) - x, min(box.y + box.h, other.y + other.h) - y
-    return Box(x, y, w, h) if w > 0 and h > 0 else None
-
-
-def _within(box: Box, outer: Box) -> Box:
-    """The same box, told from the other's corner."""
-    return Box(box.x - outer.x, box.y - outer.y, box.w, box.h)
 
 
 def _hull(box: Box, other: Box) -> Box:
@@ -104,11 +86,11 @@ def _ink(frame: _Frame, used: Mapping[int, int]) -> _Ink:
     table = bytearray(_RAMP if _RAMP.startswith(frame.table) else frame.table)
     opaque = bytes(255 * (i != frame.clear) for i in range(256))
     entries = [(i, table[3 * i : 3 * i + 3]) for i in range(len(table) // 3) if opaque[i]]
-    near = [(i, e) for i, e in entries if max(e) - min(e) <= _NEAR]
+    near = [(i, e) for i, e in entries if max(e) - min(e) <= NEAR]
     shades = dict[int, int]()
     for grey in _GREYS:
-        off, i = min(((max(abs(v - grey) for v in e), i) for i, e in near), default=(_NEAR + 1, 0))
-        if off <= _NEAR:
+        off, i = min(((max(abs(v - grey) for v in e), i) for i, e in near), default=(NEAR + 1, 0))
+        if off <= NEAR:
             shades[grey] = i
     free = (i for i in range(256) if opaque[i] and i not in used and i not in shades.values())
     for grey, i in zip([g for g in _GREYS if g not in shades], [*free], strict=False):
@@ -196,9 +178,9 @@ class GifSurface:
         canvas = Image.new("RGBA", (spot.w, spot.h))
         for frame in self._frames:
             before = canvas.copy() if frame.disposal == _PREVIOUS else canvas
-            place = _within(frame.box, spot)
-            if common := _common(place, Box(0, 0, spot.w, spot.h)):
-                part = self._pixels(frame).crop(_corners(_within(common, place)))
+            place = frame.box.within(spot)
+            if common := place.common(Box(0, 0, spot.w, spot.h)):
+                part = self._pixels(frame).crop(common.within(place).corners)
                 part = Image.frombytes("P", part.size, part.tobytes())
                 table = frame.table or _RAMP
                 part.putpalette(
@@ -213,7 +195,7 @@ class GifSurface:
             yield canvas
             canvas = before
             if frame.disposal == _CLEARED:
-                canvas.paste(0, _corners(place))
+                canvas.paste(0, place.corners)
 
     def _holding(self, spot: Box, shown: Box) -> list[Box] | None:
         """Where the frames must lie for a plate in all of them to be whole; None where that would change more."""
@@ -221,12 +203,12 @@ class GifSurface:
         for frame in self._frames:
             before = canvas.copy() if frame.disposal == _PREVIOUS else canvas
             box = frame.box
-            canvas.paste(255, _corners(_within(box, spot)))
+            canvas.paste(255, box.within(spot).corners)
             if canvas.getextrema() != (255, 255):
-                if _common(box, shown) != box:
+                if box.common(shown) != box:
                     return None
                 box = _hull(box, spot)
-                covered = _common(frame.box, spot) or Box(0, 0, 0, 0)
+                covered = frame.box.common(spot) or Box(0, 0, 0, 0)
                 between = _area(box) - _area(frame.box) - _area(spot) + _area(covered)
                 if between and (frame.clear is None or (frame.disposal == _CLEARED and not blank)):
                     return None
@@ -234,7 +216,7 @@ class GifSurface:
             boxes.append(box)
             canvas = before
             if frame.disposal == _CLEARED:
-                canvas.paste(0, _corners(_within(box, spot)))
+                canvas.paste(0, box.within(spot).corners)
             blank = blank and frame.disposal in (_CLEARED, _PREVIOUS)
         return boxes
 
@@ -242,20 +224,20 @@ class GifSurface:
         """The plate in each frame that it meets."""
         edits, poor = _Edits(), 0
         for frame, box in zip(self._frames, boxes, strict=True):
-            common = _common(box, spot)
+            common = box.common(spot)
             if common is None:
                 continue
-            pixels, inner = self._pixels(frame), _within(common, box)
+            pixels, inner = self._pixels(frame), common.within(box)
             used = Counter(dict(enumerate(pixels.histogram())))
-            if hidden := _common(spot, frame.box):
-                under = pixels.crop(_corners(_within(hidden, frame.box)))
+            if hidden := spot.common(frame.box):
+                under = pixels.crop(hidden.within(frame.box).corners)
                 used.subtract(dict(enumerate(under.histogram())))
             ink = _ink(frame, +used)
             if ink.merged:
                 pixels, poor = pixels.point([ink.merged.get(i, i) for i in range(256)]), poor + 1
             sheet = Image.new("L", (box.w, box.h), frame.clear or 0)
             sheet.paste(pixels, (frame.box.x - box.x, frame.box.y - box.y))
-            part = plate.crop(_corners(_within(common, spot)))
+            part = plate.crop(common.within(spot).corners)
             sheet.paste(part.point(ink.entries), (inner.x, inner.y))
             block = self._gif.blocks[frame.image]
             flags = self._gif.data[block.start + 9]
@@ -268,9 +250,10 @@ class GifSurface:
 
     def _redrawn(self, plate: Image.Image, spot: Box, shown: Box) -> Painted:
         """Every frame as it is shown, whole, with the plate, and with a colour table of its own."""
+        screen = Box(0, 0, *self.size)
         edits, poor = _Edits(), 0
         plate = plate.point([_step(v, _GREYS) for v in range(256)])  # that leaves more for the picture
-        for frame, canvas in zip(self._frames, self._shown(Box(0, 0, *self.size)), strict=True):
+        for frame, canvas in zip(self._frames, self._shown(screen), strict=True):
             sheet = Image.new("RGBA", (shown.w, shown.h))
             sheet.paste(canvas)
             sheet.paste(plate.convert("RGBA"), (spot.x, spot.y))
@@ -294,7 +277,10 @@ class GifSurface:
                 edits[frame.control] = b"!\xf9\4" + bytes((flags,)) + delay + bytes((_CLEAR, 0))
         what = f"{poor} of them with fewer colours" if poor else "no pixel outside the notice changes"
         note = f"the animation's frames were rewritten as full frames; {what}"
-        return Painted(self._assembled(edits, shown), (note,), exact=not poor)
+        first = self._frames[0]
+        covered = first.clear is not None or first.box.common(screen) == screen
+        disputed = "" if covered else "around its first frame some viewers show a background, others nothing"
+        return Painted(self._assembled(edits, shown), (note,), exact=not poor, disputed=disputed)
 
     def _assembled(self, edits: _Edits, shown: Box) -> bytes:
         """The file with those blocks replaced."""

@@ -1,7 +1,8 @@
 """JPEG: segments up to the end marker, and what stands in them.
 
 ITU-T T.81 annex B (markers, DNL); JFIF 1.02; Exif 3.0 section 4.7; XMP specification part 3, section 1.1.3;
-ISO/IEC 19566-5 annex D and C2PA 2.2 section A.3.1 (JUMBF in APP11); CIPA DC-007 (multi-picture index);
+ISO/IEC 19566-5 annex D and C2PA 2.2 section A.3.1 (JUMBF in APP11); CIPA DC-007 (multi-picture index); Ultra HDR 1.1 and
+ISO 21496-1 (gain maps);
 IPTC-IIM 4.2 in Photoshop's image resources (APP13).
 """
 
@@ -11,12 +12,12 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, takewhile
+from itertools import takewhile
 from typing import BinaryIO
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
-from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media import exif, photoshop, samsung
+from labeler.media.base import Content, Embedded, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
 DHT, SOI, EOI, SOS, DQT, DNL, COM = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xFE
@@ -28,9 +29,15 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 _JFIF, _ADOBE, _ICC, _MPF = b"JFIF\0", b"Adobe", b"ICC_PROFILE\0", b"MPF\0"
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-_RESOURCES, _IPTC = b"Photoshop 3.0\0", 0x0404
+_RESOURCES = b"Photoshop 3.0\0"
 _JUMBF, _C2PA = b"JP", bytes.fromhex("6332706100110010800000aa00389b71")
 _MP_ENTRIES = 0xB002
+_GAIN = (
+    b"urn:iso:std:iso:ts:21496:-1",
+    b"ns.adobe.com/hdr-gain-map/1.0/",
+    b"apple:photo:2020:aux:hdrgainmap",
+)
+_ROOM = {Slot.EXIF: 65_527, Slot.XMP: 65_502}
 _BOX_ROOM = 64_000  # a store's bytes in one segment, as c2pa-rs cuts it
 
 
@@ -120,6 +127,42 @@ class Parsed:
     frame: Frame
     tail: memoryview
     trailing: int
+
+    @property
+    def told(self) -> bool:
+        """Whether the index of further pictures says right where this one ends."""
+        length = 2 + _length(self.segments) + len(self.tail) - self.trailing
+        return next((size == length for _, size, _ in self.index), True)
+
+    @property
+    def further(self) -> list[memoryview]:
+        """The pictures behind this one, found as its index says.
+
+        Raises:
+            LimitError: together they are larger than the file.
+        """
+        front = 2 + _length(takewhile(lambda s: not s.indexes, self.segments))
+        head = next((s.head + len(_MPF) for s in self.segments if s.indexes), 0)
+        start = front + head - (2 + _length(self.segments))  # from the tail on
+        found = [
+            self.tail[max(0, start + offset) : max(0, start + offset + size)]
+            for _, size, offset in self.index
+            if offset
+        ]
+        if sum(map(len, found)) > len(self.tail):
+            raise LimitError("The JPEG's further pictures overlap.", "Open and export it again.")
+        return found
+
+    @property
+    def gain_map(self) -> bool:
+        """Whether one of them tells how bright this one is on an HDR screen."""
+        heads = (s.tile for s in self.heads if s.xmp or (s.marker == APP2 and s.has(_GAIN[0])))
+        return any(sign in bytes(head[:0x10000]) for head in (*heads, *self.further) for sign in _GAIN)
+
+    @property
+    def index(self) -> Iterator[tuple[int, int, int]]:
+        """See `_indexed`."""
+        return _indexed(next((s.payload[len(_MPF) :] for s in self.segments if s.indexes), b""))
 
     @property
     def exif(self) -> bytes | None:
@@ -238,17 +281,42 @@ def _reindexed(index: Segment, behind: int, grown: int, moved: int) -> Segment:
     """The first picture has ``grown``; what stands ``behind`` bytes after the index, or further, has ``moved``."""
     block = index.payload[len(_MPF) :]
     out, order = bytearray(block), "<II" if block[:1] == b"I" else ">II"
+    for i, (at, size, offset) in enumerate(_indexed(block)):
+        size, offset = size + grown * (i == 0), offset + moved * (offset >= behind)
+        if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
+            struct.pack_into(order, out, at, size, offset)
+    tile = bytes(index.tile[: index.head + len(_MPF)]) + out
+    return Segment(index.marker, memoryview(tile), index.head)
+
+
+def _indexed(block: bytes) -> Iterator[tuple[int, int, int]]:
+    """Of each picture where size and offset stand in the index, and these; the first has no offset."""
+    order = "<II" if block[:1] == b"I" else ">II"
     for tag, _, count, place in exif.entries(block, 4):
         if tag == _MP_ENTRIES:
             first = exif.pointer(block, place)
-            for at in range(first, min(first + count, len(block)) - 15, 16):
-                size, offset = struct.unpack_from(order, block, at + 4)
-                size, offset = size + grown * (at == first), offset + moved * (offset >= behind)
-                if 0 <= size < 1 << 32 and 0 <= offset < 1 << 32:
-                    struct.pack_into(order, out, at + 4, size, offset)
-            break
-    tile = bytes(index.tile[: index.head + len(_MPF)]) + out
-    return Segment(index.marker, memoryview(tile), index.head)
+            for at in range(first + 4, min(first + count, len(block)) - 11, 16):
+                yield at, *struct.unpack_from(order, block, at)
+            return
+
+
+def _opened(data: bytes) -> tuple[list[Segment], memoryview]:
+    """The segments up to the first scan, where that says enough, and the rest.
+
+    Raises:
+        UnreadableError: no JPEG, or a broken one. LimitError: too many segments.
+    """
+    limits = Limits()
+    segments, end, behind = _walk(data, limits, scans=False)
+    at_scan = end == behind and any(
+        s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in segments
+    )
+    if at_scan:
+        _frame([*segments, Segment(SOS, memoryview(b""), 0)])
+    else:  # broken, or the scans count
+        parsed = parse(data, limits)
+        segments, end = list(parsed.segments), len(data) - len(parsed.tail)
+    return segments, memoryview(data)[end:]
 
 
 def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
@@ -256,12 +324,12 @@ def _put(segments: list[Segment], slot: Slot, payload: bytes) -> list[Segment]:
     match slot:
         case Slot.EXIF:
             old = [s for s in segments if s.exif][:1]
-            new = [_fitting(_EXIF, payload, 65_527, "EXIF block", "Shorten its texts.")]
+            new = [_fitting(_EXIF, exif.check(payload), _ROOM[slot], "EXIF block", "Shorten its texts.")]
             leading = [s for s in segments if s.marker == APP0]
         case Slot.XMP:
             old = [s for s in takewhile(lambda s: s.marker != SOS, segments) if s.xmp][:1]
             hint = "Shorten the longest text in it, e.g. the prompt."
-            new = [_fitting(_XMP, payload, 65_502, "XMP packet", hint)]
+            new = [_fitting(_XMP, payload, _ROOM[slot], "XMP packet", hint)]
             leading = [s for s in segments if s.marker == APP0 or s.exif]
         case _:
             old = _store(segments)
@@ -314,10 +382,6 @@ def _free_number(segments: Iterable[Segment]) -> bytes:
 
 def _boxed(store: bytes, number: bytes) -> list[Segment]:
     """A manifest store in as many segments as it needs; each repeats its box header."""
-    if not _is_store(store):
-        raise UsageError(
-            "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
-        )
     head = store[: _header(store)]
     return [
         segment(
@@ -328,32 +392,9 @@ def _boxed(store: bytes, number: bytes) -> list[Segment]:
 
 
 def _iptc(segments: Iterable[Segment], limits: Limits) -> Iterator[Field]:
-    """The data sets of IPTC-IIM, key ``record:number``; a broken block yields what could be read."""
+    """From Photoshop's resources, which may go on in the next segment."""
     parts = [s.payload[len(_RESOURCES) :] for s in segments if s.marker == APP13 and s.has(_RESOURCES)]
-    resources = islice(_resources(b"".join(parts)), limits.max_parts)
-    sets = (_data_sets(block) for number, block in resources if number == _IPTC)
-    return islice(chain.from_iterable(sets), limits.max_parts)
-
-
-def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Photoshop's image resources: signature, number, name padded to even, size, value padded to even."""
-    at = 0
-    while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
-        start = at + 6 + (block[at + 6] + 2 & ~1) + 4
-        size = int.from_bytes(block[start - 4 : start], "big")
-        yield int.from_bytes(block[at + 4 : at + 6], "big"), block[start : start + size]
-        at = start + size + (size & 1)
-
-
-def _data_sets(block: bytes) -> Iterator[Field]:
-    at = 0
-    while block[at : at + 1] == b"\x1c" and at + 5 <= len(block):
-        record, number, size = struct.unpack_from(">BBH", block, at + 1)
-        at += 5
-        if size & 0x8000:  # extended: the size of the size
-            at, size = at + (size & 7), int.from_bytes(block[at : at + (size & 7)], "big")
-        yield Field("iptc:IIM", f"{record}:{number}", block[at : at + size])
-        at += size
+    return photoshop.iptc_fields(b"".join(parts), limits)
 
 
 class _Jpeg:
@@ -362,11 +403,13 @@ class _Jpeg:
     info = MediumInfo(
         name="JPEG",
         mime="image/jpeg",
-        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
         slots=frozenset((Slot.XMP, Slot.EXIF, Slot.C2PA)),
         surface="raster",
         c2pa="native",
-        loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables",
+        loss="without jpegtran and the extra `jpeg` the whole picture is encoded again with its own tables; "
+        "further pictures in the file and gain maps stay as they are",
+        room=_ROOM,
     )
 
     def accept(self, head: bytes, name: str | None) -> int:
@@ -379,32 +422,41 @@ class _Jpeg:
         slots = {Slot.XMP: packet, Slot.EXIF: block, Slot.C2PA: _unboxed(store) if store else None}
         comments = (Field("jpeg:COM", "Comment", s.payload) for s in segments if s.marker == COM)
         return Content(
-            fields=(*comments, *exif.fields(block or b"", limits), *_iptc(segments, limits)),
+            fields=(
+                *comments,
+                *exif.fields(block or b"", limits),
+                *_iptc(segments, limits),
+                *samsung.fields(parsed.tail, limits),
+            ),
             slots={slot: payload for slot, payload in slots.items() if payload is not None},
             size=parsed.size,
-            essence=(_essence(segments),) if essence else (),
+            essence=_essence(parsed) if essence else (),
             trailing=parsed.trailing,
+            measured=any(s.indexes for s in segments),
+            unread=("further pictures in the file",) * any(offset for *_, offset in parsed.index),
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
         if foreign := puts.keys() - self.info.slots:
             raise UsageError(f"JPEG has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
-        limits = Limits()
-        data = whole(src, limits)
-        old, end, behind = _walk(data, limits, scans=False)
-        at_scan = end == behind and any(
-            s.marker in _FRAMES and any(s.tile[s.head + 1 : s.head + 3]) for s in old
-        )
-        if not at_scan or any(s.indexes for s in old):  # broken, or the scans count
-            parsed = parse(data, limits)
-            old, end = list(parsed.segments), len(data) - len(parsed.tail)
-        else:
-            _frame([*old, Segment(SOS, memoryview(b""), 0)])
+        data = whole(src, Limits())
+        old, tail = _opened(data)
         new = old
+        if Slot.C2PA in puts and not _is_store(puts[Slot.C2PA]):
+            raise UsageError(
+                "This is not a C2PA manifest store.", "Give its JUMBF bytes, from the box header on."
+            )
         for slot in (Slot.EXIF, Slot.XMP, Slot.C2PA):
             if slot in puts:
                 new = _put(new, slot, puts[slot])
-        dst.writelines(rebuilt(old, new, memoryview(data)[end:]))
+        dst.writelines(rebuilt(old, new, tail))
+
+    def embed(self, src: BinaryIO, store: bytes) -> Embedded:
+        """C2PA technical specification, appendix A.3.1: in segments, which a multi-picture index counts in."""
+        old, tail = _opened(whole(src, Limits()))
+        new, known = _put(old, Slot.C2PA, store), set(old)
+        start = 2 + _length(takewhile(lambda s: s in known, new))
+        return Embedded(b"".join(rebuilt(old, new, tail)), start, _length(s for s in new if s not in known))
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         from labeler.media.jpeg_pixels import JpegSurface  # which builds on this module
@@ -412,8 +464,11 @@ class _Jpeg:
         return JpegSurface(parse(whole(src, limits), limits), limits)
 
 
-def _essence(segments: Iterable[Segment]) -> Stream:
-    return Stream("image", tuple(part.bare for part in segments if part.essential))
+def _essence(parsed: Parsed) -> tuple[Stream, ...]:
+    """The picture; and those behind it, so that it is told when they are not found any more."""
+    image = Stream("image", tuple(part.bare for part in parsed.segments if part.essential))
+    further = (Stream("further picture", (picture,)) for picture in parsed.further)
+    return image, Stream("end told", (bytes([parsed.told]),)), *further
 
 
 MEDIUM = _Jpeg()

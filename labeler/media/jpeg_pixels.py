@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, JpegImagePlugin
 
-from labeler.errors import LimitError, UnreadableError
+from labeler.errors import LimitError, NoticeError, UnreadableError
 from labeler.media.base import Box, Limits, Painted
 from labeler.media.jpeg import DHT, DQT, SOS, Parsed, Segment, parse, rebuilt, segment
 from labeler.media.pixels import (
@@ -102,6 +102,7 @@ class JpegSurface:
         return [upright(flat(part), self._turn)]
 
     def paint(self, plate: Image.Image, box: Box, *, band: bool = False) -> Painted:
+        """Also raises NoticeError: a band under a picture with a gain map."""
         shown = (self._size[0], box.y + box.h) if band else self._size
         size = (shown[1], shown[0]) if swaps(self._turn) else shown
         if max(size) > _MAX_SIDE:
@@ -109,6 +110,7 @@ class JpegSurface:
                 f"JPEG takes at most {_MAX_SIDE:,} pixels a side.", "Convert the picture to PNG."
             )
         check_pixels(size, 1, self._limits)
+        further = self._said_of_further(band)
         place = to_stored(box, shown, self._turn)
         picture = to_stored(Box(0, 0, *self._size), shown, self._turn)
         drawn = turned(plate, self._turn)
@@ -123,7 +125,20 @@ class JpegSurface:
             raise LimitError("There is not enough memory for this picture.", "Make it smaller.") from e
         coded = (s for s in new.segments if not s.applied)
         data = rebuilt(self._parsed.segments, [*kept, *coded], self._parsed.tail)
-        return Painted(b"".join(data), tuple(notes), exact=set(notes) <= {_NOT_PROGRESSIVE})
+        return Painted(b"".join(data), (*notes, *further), exact=set(notes) <= {_NOT_PROGRESSIVE})
+
+    def _said_of_further(self, band: bool) -> tuple[str, ...]:
+        """What stays as it is behind the picture."""
+        count, gain_map = len(self._parsed.further), self._parsed.gain_map
+        if band and gain_map:
+            raise NoticeError(
+                "A band would put the picture's HDR gain map out of its place.", "Use --notice plate."
+            )
+        if gain_map:
+            return (
+                "the HDR gain map stays as it is: on an HDR screen the notice may be brighter than white",
+            )
+        return (f"{count} further picture(s) in the file carry no notice",) if count else ()
 
     def _cells(self, box: Box) -> Box:
         """The fewest cells that, with their rim, cover this stored box."""

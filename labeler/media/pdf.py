@@ -65,13 +65,15 @@ class Pdf:
         with opened(data, self.password) as pdf:
             sealed = _signature(pdf)
             slots = _slots(pdf, limits)
+            why = _apart(pdf, data, sealed, pdf_archive.claimed(slots.get(Slot.XMP, b"")))
             return Content(
                 fields=tuple(_fields(pdf, limits)),
                 slots=slots,
                 size=_size(pdf, limits),
                 essence=tuple(_essence(pdf)) if essence else (),
                 trailing=len(end(data).tail),
-                beside=_beside(data, pdf, sealed, pdf_archive.claimed(slots.get(Slot.XMP, b""))),
+                takes=frozenset({Slot.XMP}) if why else None,
+                why=why,
                 sealed=sealed,
                 forbidden=_forbidden(pdf),
                 captioned=bool(str(_path(pdf.trailer, "/Info", "/Subject") or "").strip()),
@@ -322,24 +324,26 @@ def _signature(pdf: pikepdf.Pdf) -> str:
     return ""
 
 
-def _beside(data: bytes, pdf: pikepdf.Pdf, sealed: str, archive: str) -> str:
-    """Why a manifest must not be embedded."""
-    if pdf.is_encrypted:
-        return "the PDF is encrypted, and validators could not read a manifest in it"
-    if sealed:
-        return "it is signed, and embedding a manifest would break the signature"
-    if not pdf_archive.takes_files(archive):
-        return f"it claims PDF/A-{archive.lower()}, which allows no embedded manifest"
-    if header(data):
-        return "something stands before the PDF's header, and validators disagree about where the manifest is then"
-    return ""
-
-
 def _forbidden(pdf: pikepdf.Pdf) -> str:
     """ISO 32000-2, 7.6.4.2: bit 4."""
     if pdf.is_encrypted and not pdf.owner_password_matched and not pdf.allow.modify_other:
         return "its owner has locked it against changes"
     return ""
+
+
+def _apart(pdf: pikepdf.Pdf, data: bytes, sealed: str, archive: str) -> str:
+    """Why a manifest must stand beside this file, or nothing."""
+    if pdf.is_encrypted:
+        return "it is encrypted, and validators could not read a manifest in it"
+    if sealed:
+        return "it is signed, and embedding a manifest would break the signature"
+    if not pdf_archive.takes_files(archive):
+        return f"it claims PDF/A-{archive.lower()}, which allows no embedded manifest"
+    return (
+        "validators disagree about places in it, since something stands before its header"
+        if header(data)
+        else ""
+    )
 
 
 def _essence(pdf: pikepdf.Pdf) -> Iterator[Stream]:

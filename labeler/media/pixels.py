@@ -1,4 +1,4 @@
-"""Between what is stored and what a viewer shows: EXIF orientation, and opening pixels within limits."""
+"""Between what is stored and what a viewer shows: EXIF orientation, palettes, and opening pixels within limits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import io
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
-from labeler.errors import LimitError, UnreadableError
+from labeler.errors import LimitError, NoticeError, UnreadableError
 from labeler.media.base import Box, Limits
 
+NEAR = 8  # how far a palette entry may be from the grey it stands for
 # Exif 2.32, tag 0x0112: how the stored picture is turned to be upright
 _TO_UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -105,3 +106,38 @@ def flat(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "#808080"), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def entries(palette: bytes, depth: int) -> list[tuple[int, ...]]:
+    """The colours that indices of so many bits can name, RGB."""
+    return [tuple(palette[i : i + 3]) for i in range(0, len(palette), 3)][: 1 << depth]
+
+
+def apart(entry: tuple[int, ...], grey: int) -> int:
+    """How far a colour is from a grey, 0 to 255."""
+    return max(abs(v - grey) for v in entry)
+
+
+def nearest(palette: bytes, clear: bytes, depth: int) -> list[int]:
+    """For each of the 256 greys the palette entry that shows it; ``clear``: the alpha of each entry, as tRNS has it.
+
+    Raises:
+        NoticeError: the palette has no two colours with enough contrast.
+    """
+    opaque = [(e, i) for i, e in enumerate(entries(palette, depth)) if clear[i : i + 1] in (b"", b"\xff")]
+    greys = [(e, i) for e, i in opaque if max(e) - min(e) <= NEAR]
+    if {v for v in (0, 255) for e, _ in greys if apart(e, v) <= NEAR} == {0, 255}:
+        return [min(greys, key=lambda g: apart(g[0], v))[1] for v in range(256)]
+    tones = sorted((_luminance(e), i) for e, i in opaque)
+    if not tones or (tones[-1][0] + 0.05) / (tones[0][0] + 0.05) < 10:
+        raise NoticeError(
+            "The picture's palette has no two colours with enough contrast, and no room for more.",
+            "Convert it to RGB first.",
+        )
+    return [tones[0][1]] * 128 + [tones[-1][1]] * 128
+
+
+def _luminance(entry: tuple[int, ...]) -> float:
+    """WCAG 2.2's relative luminance."""
+    r, g, b = (v / 3294.6 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in entry)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b

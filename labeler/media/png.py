@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
-from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
+from labeler.media import exif, samsung
+from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, text_packet, whole
 from labeler.media.pixels import check_pixels, swaps
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
-XMP_KEY = b"XML:com.adobe.xmp\0"
+XMP_KEY, _AIGC_KEY = b"XML:com.adobe.xmp\0", b"AIGC\0"
 _HEAD = struct.Struct(">I4s")
 _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _PIXELS = {b"IDAT", b"fdAT"}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _ESSENCE = _CRITICAL | _PIXELS | {b"tRNS", b"acTL", b"fcTL"}
 _ESSENCE |= {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"bKGD"}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -130,6 +131,8 @@ def _slot(data: bytes, part: Chunk) -> Slot | None:
     """The slot this chunk fills."""
     if part.kind == b"iTXt" and data.startswith(XMP_KEY, part.start + 8):
         return Slot.XMP
+    if part.kind in _TEXTS and data.startswith(_AIGC_KEY, part.start + 8):
+        return Slot.AIGC
     return {b"eXIf": Slot.EXIF, b"caBX": Slot.C2PA}.get(part.kind)
 
 
@@ -137,7 +140,7 @@ def _texts(data: bytes, chunks: list[Chunk], limits: Limits) -> Iterator[tuple[C
     """Each text chunk with its key and its text, decompressed."""
     room = limits.max_inflated
     for part in chunks:
-        if part.kind not in (b"tEXt", b"zTXt", b"iTXt"):
+        if part.kind not in _TEXTS:
             continue
         key, _, text = part.body(data).partition(b"\0")
         packed = part.kind == b"zTXt"
@@ -170,19 +173,13 @@ def _packed(slot: Slot, payload: bytes) -> bytes:
     """The chunk that carries this payload."""
     match slot:
         case Slot.XMP:
-            try:
-                payload.decode()
-            except UnicodeDecodeError as e:
-                raise UsageError("An XMP packet in a PNG must be UTF-8.", "Encode it so.") from e
-            if b"\0" in payload:
-                raise UsageError("An XMP packet in a PNG cannot hold a zero byte.", "Remove it.")
-            return chunk(b"iTXt", XMP_KEY + b"\0\0\0\0" + payload)
+            return chunk(b"iTXt", XMP_KEY + b"\0\0\0\0" + text_packet(payload, "a PNG"))
         case Slot.EXIF:
-            if payload[:4] not in (b"II*\0", b"MM\0*"):
-                raise UsageError(
-                    "The EXIF block does not begin with a TIFF header.", "Leave out what is before it."
-                )
-            return chunk(b"eXIf", payload)
+            return chunk(b"eXIf", exif.check(payload))
+        case Slot.AIGC:
+            if b"\0" in payload:
+                raise UsageError("A PNG text cannot hold a zero byte.", "Remove it.")
+            return chunk(b"tEXt", _AIGC_KEY + payload)
         case Slot.C2PA:
             return chunk(b"caBX", payload)
         case _:
@@ -194,7 +191,7 @@ class _Png:
         name="PNG",
         mime="image/png",
         suffixes=(".png", ".apng"),
-        slots=frozenset({Slot.XMP, Slot.EXIF, Slot.C2PA}),
+        slots=frozenset({Slot.XMP, Slot.EXIF, Slot.C2PA, Slot.AIGC}),
         surface="raster",
         c2pa="native",
     )
@@ -207,9 +204,10 @@ class _Png:
         head, chunks = walk(data, limits, deep=essence)
         slots, fields = dict[Slot, bytes](), list[Field]()
         for part, key, text in _texts(data, chunks, limits):
-            if _slot(data, part) is Slot.XMP:
-                slots.setdefault(Slot.XMP, text)
-            else:
+            slot = _slot(data, part)
+            if slot:
+                slots.setdefault(slot, text)
+            if slot is not Slot.XMP:
                 fields.append(Field(f"png:{part.kind.decode()}", key, text))
         block = exif_block(data, chunks)
         if block is not None:
@@ -221,6 +219,7 @@ class _Png:
         animation = next((c.body(data) for c in chunks if c.kind == b"acTL"), b"")
         check_pixels((head.width, head.height), max(1, int.from_bytes(animation[:4], "big")), limits)
         turned = swaps(exif.orientation(block))
+        fields += samsung.fields(memoryview(data)[chunks[-1].stop :], limits)
         return Content(
             fields=tuple(fields),
             slots=slots,

@@ -18,14 +18,24 @@ from PIL import Image, ImageChops
 from labeler.errors import LimitError, NoticeError, UsageError
 from labeler.media import exif
 from labeler.media.base import Box, Limits, Painted
-from labeler.media.pixels import check_pixels, flat, swaps, to_stored, turned, upright
+from labeler.media.pixels import (
+    NEAR,
+    apart,
+    check_pixels,
+    entries,
+    flat,
+    nearest,
+    swaps,
+    to_stored,
+    turned,
+    upright,
+)
 from labeler.media.png import MAGIC, Chunk, Header, chunk, damaged, exif_block, walk
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _GREYS = (136, 68, 204, 34, 102, 170, 238, 17, 51, 85, 119, 153, 187, 221)  # from coarse to fine
-_NEAR = 8  # how far an entry may be from the grey it stands for
 _CHUNK = 1 << 20
 _PREVIOUS = 2  # dispose: back to what was before; 1: cleared
 _Edits = dict[int, list[tuple[bytes, bytes]]]  # what stands in the place of a chunk: kinds and bodies
@@ -223,7 +233,7 @@ class _Coding(NamedTuple):
             NoticeError: the file has not the colours.
         """
         if self.colour == 3:
-            return plate.convert("L").point(_nearest(self.palette, self.clear, self.depth)).tobytes()
+            return plate.convert("L").point(nearest(self.palette, self.clear, self.depth)).tobytes()
         image = plate.convert(_MODES[self.colour])
         if self.depth < 8:
             top = (1 << self.depth) - 1
@@ -248,14 +258,14 @@ class _Coding(NamedTuple):
         """With black, white and greys in its palette, as far as there is room."""
         if self.colour != 3:
             return self
-        entries = _entries(self.palette, self.depth)
-        room = (1 << self.depth) - len(entries)
-        seen = [e for i, e in enumerate(entries) if self.clear[i : i + 1] in (b"", b"\xff")]
-        new = [v for v in (0, 255, *_GREYS) if not any(_apart(e, v) <= _NEAR for e in seen)]
+        known = entries(self.palette, self.depth)
+        room = (1 << self.depth) - len(known)
+        seen = [e for i, e in enumerate(known) if self.clear[i : i + 1] in (b"", b"\xff")]
+        new = [v for v in (0, 255, *_GREYS) if not any(apart(e, v) <= NEAR for e in seen)]
         if not new or room < max(1, len({0, 255}.intersection(new))):
             return self
-        palette = self.palette[: 3 * len(entries)] + b"".join(bytes((v, v, v)) for v in new[:room])
-        return self._replace(palette=palette, clear=self.clear[: len(entries)])
+        palette = self.palette[: 3 * len(known)] + b"".join(bytes((v, v, v)) for v in new[:room])
+        return self._replace(palette=palette, clear=self.clear[: len(known)])
 
 
 def _unfiltered(rows: bytes, stride: int, unit: int) -> bytes:
@@ -292,35 +302,6 @@ def _doubled(samples: bytes) -> bytes:
     out = bytearray(2 * len(samples))
     out[::2] = out[1::2] = samples
     return bytes(out)
-
-
-def _entries(palette: bytes, depth: int) -> list[tuple[int, ...]]:
-    return [tuple(palette[i : i + 3]) for i in range(0, len(palette), 3)][: 1 << depth]
-
-
-def _apart(entry: tuple[int, ...], grey: int) -> int:
-    return max(abs(v - grey) for v in entry)
-
-
-def _nearest(palette: bytes, clear: bytes, depth: int) -> list[int]:
-    """For each grey the palette entry that shows it."""
-    opaque = [(e, i) for i, e in enumerate(_entries(palette, depth)) if clear[i : i + 1] in (b"", b"\xff")]
-    greys = [(e, i) for e, i in opaque if max(e) - min(e) <= _NEAR]
-    if {v for v in (0, 255) for e, _ in greys if _apart(e, v) <= _NEAR} == {0, 255}:
-        return [min(greys, key=lambda g: _apart(g[0], v))[1] for v in range(256)]
-    tones = sorted((_luminance(e), i) for e, i in opaque)
-    if not tones or (tones[-1][0] + 0.05) / (tones[0][0] + 0.05) < 10:
-        raise NoticeError(
-            "The picture's palette has no two colours with enough contrast, and no room for more.",
-            "Convert it to RGB first.",
-        )
-    return [tones[0][1]] * 128 + [tones[-1][1]] * 128
-
-
-def _luminance(entry: tuple[int, ...]) -> float:
-    """WCAG 2.2's relative luminance."""
-    r, g, b = (v / 3294.6 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in entry)
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
 class _Picture(NamedTuple):
@@ -385,22 +366,6 @@ def _frame(body: bytes, at: int) -> _Picture:
 _Draw = Callable[[Image.Image, _Picture, Box], None]  # a picture at that place of the canvas
 
 
-def _area(box: Box) -> tuple[int, int, int, int]:
-    return box.x, box.y, box.x + box.w, box.y + box.h
-
-
-def _common(box: Box, other: Box) -> Box | None:
-    """Where they overlap."""
-    x, y = max(box.x, other.x), max(box.y, other.y)
-    w, h = min(box.x + box.w, other.x + other.w) - x, min(box.y + box.h, other.y + other.h) - y
-    return Box(x, y, w, h) if w > 0 and h > 0 else None
-
-
-def _within(box: Box, outer: Box) -> Box:
-    """The same box, told from the other's corner."""
-    return Box(box.x - outer.x, box.y - outer.y, box.w, box.h)
-
-
 def _deflated(filtered: bytes, before: int) -> list[bytes]:
     """The compressed stream in pieces; ``before`` is how long it was.
 
@@ -415,7 +380,7 @@ def _deflated(filtered: bytes, before: int) -> list[bytes]:
 
 
 def _check(box: Box, size: tuple[int, int]) -> None:
-    if box.w < 1 or box.h < 1 or _common(box, Box(0, 0, *size)) != box:
+    if box.w < 1 or box.h < 1 or box.common(Box(0, 0, *size)) != box:
         raise UsageError("The box is not inside the picture.", "Use the box that `fit` returned.")
 
 
@@ -494,21 +459,21 @@ class PngSurface:
         """The canvas, which is the spot, with each picture drawn; then that is disposed of as the file says."""
         start = True
         for picture, box in zip(self._pictures, boxes, strict=True):
-            before, place = canvas.copy(), _within(box, spot)
+            before, place = canvas.copy(), box.within(spot)
             draw(canvas, picture, place)
             yield canvas
             if picture.control is None or (picture.dispose == _PREVIOUS and not start):
                 canvas = before  # a default image that is not animated stands alone, too
             elif picture.dispose:
-                canvas.paste(0, _area(place))
+                canvas.paste(0, place.corners)
             start = start and picture.control is None
 
     def _shown(self, spot: Box) -> Iterator[Image.Image]:
         """That stored box as each picture shows it, RGBA; to be copied before the next is asked for."""
 
         def draw(canvas: Image.Image, picture: _Picture, place: Box) -> None:
-            if common := _common(place, Box(0, 0, spot.w, spot.h)):
-                inner, size = _within(common, place), (place.w, place.h)
+            if common := place.common(Box(0, 0, spot.w, spot.h)):
+                inner, size = common.within(place), (place.w, place.h)
                 raster = self._coding.raster(self._inflated(picture), size, inner)
                 part = self._coding.rgba(raster, (inner.w, inner.h))
                 if picture.over:
@@ -522,7 +487,7 @@ class PngSurface:
         """Whether a plate painted into those boxes is whole in every frame."""
 
         def draw(canvas: Image.Image, picture: _Picture, place: Box) -> None:
-            canvas.paste(255, _area(place))
+            canvas.paste(255, place.corners)
 
         played = self._played(Image.new("L", (spot.w, spot.h)), spot, boxes, draw)
         return all(canvas.getextrema() == (255, 255) for canvas in played)
@@ -533,11 +498,11 @@ class PngSurface:
         ink, edits = coding.ink(plate), _Edits()
         for picture, box in zip(self._pictures, boxes, strict=True):
             old, size = (picture.box.w, picture.box.h), (box.w, box.h)
-            if old != size or _common(box, spot):
+            if old != size or box.common(spot):
                 filtered = self._inflated(picture)
                 if old != size:
                     filtered = coding.grown(filtered, old, size, home.x, home.y)
-                self._replace(edits, picture, coding.painted(filtered, size, ink, _within(spot, box)))
+                self._replace(edits, picture, coding.painted(filtered, size, ink, spot.within(box)))
             if box != picture.box and picture.control is not None:
                 self._control(edits, picture.control, box)
         added = (len(coding.palette) - len(self._coding.palette)) // 3

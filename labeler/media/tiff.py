@@ -5,99 +5,40 @@ part 3, 1.1.3 (tag 700); Exif 3.0, 4.6.3 (pointers); DNG 1.7; C2PA technical spe
 
 A TIFF has neither an order nor an end: any byte may be pointed at. So nothing in it moves and nothing is trailing; a new
 packet goes behind all that is there, and the first directory, which names it, behind the packet. Cameras' raw files
-build on TIFF with private pointers: they are read, never written.
+build on TIFF with private pointers: they are read, never written, here or by `labeler.media.raw`.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
+from labeler import ifd
 from labeler.errors import LimitError, UnreadableError, UsageError
-from labeler.media import exif
+from labeler.ifd import Directory, Entry, Form, Puts, Value
+from labeler.media import exif, photoshop
 from labeler.media.base import Content, Field, Limits, MediumInfo, Slot, Stream, Surface, whole
 from labeler.media.pixels import check_pixels, swaps
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 0x100, 0x101, 0x102, 0x103, 0x106
 STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 0x111, 0x117, 0x144, 0x145
 _SUBFILE, _ORIENTATION, _JPEG_OFFSET, _JPEG_COUNT, _XMP = 0xFE, 0x112, 0x201, 0x202, 0x2BC
-_SUB_IFDS, _EXIF, _GPS, _INTEROP = 0x14A, 0x8769, 0x8825, 0xA005
+_SUB_IFDS, _EXIF, _GPS, _INTEROP = 0x14A, ifd.EXIF, 0x8825, 0xA005
 _IPTC, _PHOTOSHOP, _XP, _LAYERS = 0x83BB, 0x8649, range(0x9C9B, 0x9CA0), 0x935C
-_DNG, _C2PA = 0xC612, 0xCD41
-_SENSOR = (32803, 34892)  # photometric interpretations of raw files
-_SLOTS = {Slot.XMP: (_XMP, 1), Slot.C2PA: (_C2PA, 7)}  # tag and type
+_C2PA = 0xCD41
+RAW = "a camera's raw file is only read"
+_PAGES = "a manifest would be taken for one more page of its several"
+SENSOR = (32803, 34892)  # photometric interpretations of raw files
+RAW_TAGS = (0x9216, 0xC612)  # TIFF/EP's version and DNG's
+_SLOTS = {Slot.XMP: (_XMP, 1), Slot.C2PA: (_C2PA, 7)}  # tag and type; EXIF is the directories themselves
 _PLACES = (STRIP_OFFSETS, TILE_OFFSETS, _JPEG_OFFSET, _SUB_IFDS, _EXIF, _GPS)
 _METADATA = (*_PLACES, _XMP, _IPTC, _PHOTOSHOP, *_XP, _C2PA)
-_SIZES = dict.fromkeys((1, 2, 6, 7, 129), 1) | dict.fromkeys((3, 8), 2)  # bytes by type
-_SIZES |= dict.fromkeys((4, 9, 11, 13), 4) | dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
+_APART = (_XMP, 0x8773, _C2PA, _IPTC, _PHOTOSHOP, _LAYERS)  # 0x8773: the colour profile
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _TEXTS = (1, 2, 7, 129)
 _ASCII, _SHORT, _LONG, _UTF8 = 2, 3, 4, 129
-_MAGICS = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
-
-
-@dataclass(frozen=True)
-class Form:
-    """Byte order and width of pointers."""
-
-    order: str
-    big: bool
-
-    @property
-    def head(self) -> int:
-        """Bytes of the file's header; the pointer to the first directory ends it."""
-        return 16 if self.big else 8
-
-    @property
-    def width(self) -> int:
-        """Bytes of a pointer."""
-        return 8 if self.big else 4
-
-    @property
-    def pointer(self) -> str:
-        """`struct` format of a pointer."""
-        return self.order + ("Q" if self.big else "I")
-
-    @property
-    def count(self) -> str:
-        """`struct` format of the number of entries."""
-        return self.order + ("Q" if self.big else "H")
-
-    @property
-    def entry(self) -> str:
-        """`struct` format of an entry without its value: tag, type, count."""
-        return self.order + ("HHQ" if self.big else "HHI")
-
-    @property
-    def step(self) -> int:
-        """Bytes of an entry."""
-        return 20 if self.big else 12
-
-
-class Entry(NamedTuple):
-    """A field of a directory: where it stands, and where its value does."""
-
-    tag: int
-    kind: int
-    number: int
-    at: int
-    place: int
-    size: int
-
-
-class Directory(NamedTuple):
-    """From the number of entries to behind the pointer to the next directory."""
-
-    start: int
-    stop: int
-    entries: tuple[Entry, ...]
-    regions: tuple[tuple[int, int], ...] = ()  # offset and length of each strip or tile
-
-    def get(self, tag: int) -> Entry | None:
-        """The first field with that tag."""
-        return next((e for e in self.entries if e.tag == tag), None)
 
 
 class Tiff(NamedTuple):
@@ -132,8 +73,15 @@ class Tiff(NamedTuple):
     @property
     def raw(self) -> bool:
         """Whether a camera's sensor data are in it."""
-        sensor = (self.number(d, PHOTOMETRIC) in _SENSOR for d in (*self.pages, *self.subs))
-        return self.data[8:11] == b"CR\2" or self.pages[0].get(_DNG) is not None or any(sensor)
+        sensor = (self.number(d, PHOTOMETRIC) in SENSOR for d in (*self.pages, *self.subs))
+        marked = any(self.pages[0].get(tag) for tag in RAW_TAGS)
+        return self.data[8:11] == b"CR\2" or marked or any(sensor)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as displayed, px."""
+        width, height = self.size(self.main)
+        return (height, width) if swaps(self.orientation(self.pages[0])) else (width, height)
 
     @property
     def main(self) -> Directory:
@@ -158,10 +106,10 @@ def parse(data: bytes, limits: Limits) -> Tiff:
     Raises:
         UnreadableError: truncated or malformed. LimitError: too many fields, strips, tiles, pages or pixels.
     """
-    if data[:4] not in _MAGICS:
+    if data[:4] not in ifd.FORMS:
         raise UnreadableError("This is not a TIFF file.", "Check how the file was made.")
-    form = Form(*_MAGICS[data[:4]])
-    if len(data) < form.head or (form.big and data[4:8] != struct.pack(form.order + "HH", 8, 0)):
+    form = ifd.form(data)
+    if not form or (form.big and data[4:8] != struct.pack(form.order + "HH", 8, 0)):
         raise damaged("its header is malformed or cut off")
     tiff, room = Tiff(data, form, (), (), {}), limits.max_parts
     pages, subs, metas = dict[int, Directory](), dict[int, Directory](), dict[int, Directory]()
@@ -198,24 +146,15 @@ def _allow(parts: int, room: int) -> None:
 
 def _directory(tiff: Tiff, start: int, room: int) -> Directory:
     form, data = tiff.form, tiff.data
-    first = start + struct.calcsize(form.count)
-    if first > len(data):
-        raise damaged("it ends before a directory")
-    (count,) = struct.unpack_from(form.count, data, start)
-    last = first + count * form.step
-    if last + form.width > len(data):
-        raise damaged(f"the directory at byte {start} is cut off")
-    _allow(count, room)
-    entries = []
-    for at in range(first, last, form.step):
-        tag, kind, number = struct.unpack_from(form.entry, data, at)
-        place, size = at + form.step - form.width, number * _SIZES.get(kind, 0)
-        if size > form.width:
-            place = tiff.pointer(place)
-        if place < form.head or place + size > len(data):
-            raise damaged(f"the value of its field {tag} is cut off")
-        entries.append(Entry(tag, kind, number, at, place, size))
-    return Directory(start, last + form.width, tuple(entries))
+    if start + struct.calcsize(form.count) <= len(data):
+        _allow(struct.unpack_from(form.count, data, start)[0], room)
+    directory = ifd.directory(data, form, start)
+    if directory is None:
+        raise damaged(f"it ends before or within the directory at byte {start}")
+    for entry in directory.entries:
+        if entry.place < form.head or entry.place + entry.size > len(data):
+            raise damaged(f"the value of its field {entry.tag} is cut off")
+    return directory
 
 
 def _regions(tiff: Tiff, directory: Directory, room: int) -> tuple[tuple[int, int], ...]:
@@ -234,21 +173,38 @@ def _regions(tiff: Tiff, directory: Directory, room: int) -> tuple[tuple[int, in
     return tuple(found)
 
 
-def _fields(tiff: Tiff, limits: Limits) -> Iterator[Field]:
+def fields(tiff: Tiff, limits: Limits) -> Iterator[Field]:
     """The texts of every page and of its Exif directory."""
     room = len(tiff.data)  # texts that do not overlap fit into the file
+    seen = set[Field]()  # most programs write the data sets twice
     for i, page in enumerate(tiff.pages):
         details = tiff.metas.get(tiff.number(page, _EXIF))
         block = _block(tiff.data, page.entries, details.entries if details else (), room)
         room = max(0, room - len(block))
         for field in exif.fields(block, limits):
             yield replace(field, where=field.where.replace("IFD0", f"IFD{i}"))
+        for entry in page.entries:
+            if entry.tag in (_IPTC, _PHOTOSHOP):
+                block = tiff.data[entry.place : entry.place + min(entry.size, room)]
+                room -= len(block)
+                found = photoshop.iptc_fields if entry.tag == _PHOTOSHOP else photoshop.data_sets
+                new = [f for f in found(_as_bytes(block, entry.kind), limits) if f not in seen]
+                seen.update(new)
+                yield from new
+
+
+def _as_bytes(block: bytes, kind: int) -> bytes:
+    """What some wrote as numbers, and so in the wrong order."""
+    if kind != _LONG or block[:1] == b"\x1c" or block[3:4] != b"\x1c":
+        return block
+    count = len(block) // 4
+    return struct.pack(f">{count}I", *struct.unpack_from(f"<{count}I", block))
 
 
 def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: int) -> bytes:
     """The texts of two directories as an EXIF block: a classic TIFF, whatever the file is."""
     tables = [
-        [e for e in entries if (e.kind in _TEXTS and e.tag != _LAYERS) or e.tag == _IPTC]
+        [e for e in entries if e.kind in _TEXTS and e.tag not in (_LAYERS, _IPTC, _PHOTOSHOP)]
         for entries in (first, second)
     ]
     second_at = 8 + 2 + 12 * len(tables[0]) + 12
@@ -260,7 +216,7 @@ def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: i
         for e in entries:
             value = data[e.place : e.place + min(e.size, room)]
             room -= len(value)
-            parts.append(struct.pack("<HHI", e.tag, 7 if e.tag == _IPTC else e.kind, len(value)))
+            parts.append(struct.pack("<HHI", e.tag, e.kind, len(value)))
             if len(value) > 4:
                 parts.append(struct.pack("<I", at))
                 heap.append(value)
@@ -270,11 +226,45 @@ def _block(data: bytes, first: Sequence[Entry], second: Sequence[Entry], room: i
     return b"".join((*parts, *heap))
 
 
-def _slots(tiff: Tiff) -> dict[Slot, bytes]:
+def slots(tiff: Tiff) -> dict[Slot, bytes]:
     """c2pa gives the manifest of many pages a directory of its own."""
     found = {Slot.XMP: tiff.pages[0].get(_XMP)}
     found[Slot.C2PA] = next((e for page in tiff.pages if (e := page.get(_C2PA))), None)
-    return {slot: tiff.data[e.place : e.place + e.size] for slot, e in found.items() if e}
+    slots = {slot: tiff.data[e.place : e.place + e.size] for slot, e in found.items() if e}
+    first, details = (_told(directory) for directory in (tiff.pages[0], _details(tiff)))
+    if first or details:
+        slots[Slot.EXIF] = _block(tiff.data, first, details, len(tiff.data))
+    return slots
+
+
+def _details(tiff: Tiff) -> Directory | None:
+    """That of Exif, of the first page."""
+    return tiff.metas.get(tiff.number(tiff.pages[0], _EXIF))
+
+
+def _told(directory: Directory | None) -> list[Entry]:
+    """The fields that an EXIF block of it holds: texts and bytes without a place of their own."""
+    return [e for e in directory.entries if e.kind in _TEXTS and e.tag not in _APART] if directory else []
+
+
+def _puts(tiff: Tiff, block: bytes) -> Puts:
+    """The fields that this block holds otherwise than the file does.
+
+    Raises:
+        UsageError: it is none.
+    """
+    form = ifd.form(block)
+    first = ifd.directory(block, form, ifd.pointer(block, form, 4)) if form and not form.big else None
+    if not form or not first:
+        raise UsageError("The EXIF block is malformed.", "Give its bytes from the TIFF header on.")
+    pointer = first.get(_EXIF)
+    details = ifd.directory(block, form, ifd.pointer(block, form, pointer.place)) if pointer else None
+    new = []
+    for now, then in ((tiff.pages[0], first), (_details(tiff), details)):
+        held = {e.tag: tiff.data[e.place : e.place + e.size] for e in now.entries} if now else {}
+        told = {e.tag: (e, block[e.place : e.place + e.size]) for e in _told(then)}
+        new.append({t: Value(e.kind, e.number, v) for t, (e, v) in told.items() if held.get(t) != v})
+    return Puts(*new)
 
 
 def _essence(tiff: Tiff, limits: Limits) -> tuple[Stream, ...]:
@@ -295,52 +285,39 @@ def _essence(tiff: Tiff, limits: Limits) -> tuple[Stream, ...]:
     return tuple(streams)
 
 
-def _spliced(tiff: Tiff, puts: Mapping[int, tuple[int, bytes]]) -> list[bytes | memoryview]:
-    """The file in pieces, with these fields (type and value by tag) in its first directory.
+def _spliced(tiff: Tiff, puts: Puts) -> list[bytes | memoryview]:
+    """The file in pieces, with these fields in its first directory and in Exif's.
 
     What stands at the file's end and nothing else points to goes first: so a second call undoes the first.
     """
     data, form, first = tiff.data, tiff.form, tiff.pages[0]
-    gone = [e for e in first.entries if e.tag in puts]
-    own = [(first.start, first.stop), *((e.place, e.place + e.size) for e in gone if e.size > form.width)]
-    ends = [form.head]
-    for directory in (*tiff.pages, *tiff.subs, *tiff.metas.values()):
-        moved = directory is first
-        ends += [
-            e.place + e.size
-            for e in directory.entries
-            if not moved or (e.size > form.width and e not in gone)
-        ]
+    details = _details(tiff) if puts.details else None
+    moved, everything = {first.start: puts.first}, (*tiff.pages, *tiff.subs, *tiff.metas.values())
+    others = (d for d in everything if d is not first)
+    if details and not any(details.start in tiff.numbers(d, _EXIF) for d in others):
+        moved[details.start] = puts.details
+    own, ends = list[tuple[int, int]](), [form.head]
+    for directory in everything:
+        gone = moved.get(directory.start)
+        for e in directory.entries:
+            outside = e.size > form.width
+            if gone is not None and outside and e.tag in gone:
+                own.append((e.place, e.place + e.size))
+            elif gone is None or outside:
+                ends.append(e.place + e.size)
+        if gone is None:
+            ends.append(directory.stop)
+        else:
+            own.append((directory.start, directory.stop))
         ends += [offset + count for offset, count in directory.regions]
-        ends += [] if moved else [directory.stop]
-    end, floor = len(data), max(ends)
-    for start, stop in sorted(own, reverse=True):
-        if start >= floor and 0 <= end - stop < form.width and not any(data[stop:end]):
-            end = start
-    kept = [(e.tag, data[e.at : e.at + form.step]) for e in first.entries if e not in gone]
-    total = end + sum(len(payload) + form.width for _, payload in puts.values())
-    total += form.width + (len(kept) + len(puts) + 1) * form.step
-    if not form.big and (total >= 1 << 32 or len(kept) + len(puts) > 0xFFFF):
+    end = ifd.reclaimed(data, form, own, max(ends))
+    values = [*puts.first.values(), *puts.details.values()]
+    fields = [len(d.entries) if d else 0 for d in (first, details)]
+    total = end + sum(len(v.data) + form.width for v in values)
+    total += (sum(fields) + len(values) + 3) * form.step
+    if not form.big and (total >= 1 << 32 or max(fields) + len(values) >= 0xFFFF):
         raise UsageError("A TIFF cannot be larger than 4 GB.", "Convert it to BigTIFF first.")
-    tail, at = list[bytes](), end
-
-    def append(piece: bytes) -> int:
-        nonlocal at
-        tail.extend((bytes(-at % form.width), piece))
-        at += -at % form.width + len(piece)
-        return at - len(piece)
-
-    for tag, (kind, payload) in puts.items():
-        value = payload.ljust(form.width, b"\0")
-        if len(payload) > form.width:
-            value = struct.pack(form.pointer, append(payload))
-        before = sum(other < tag for other, _ in kept)
-        kept.insert(before, (tag, struct.pack(form.entry, tag, kind, len(payload)) + value))
-    following = data[first.stop - form.width : first.stop]
-    table = b"".join((struct.pack(form.count, len(kept)), *(entry for _, entry in kept), following))
-    place = struct.pack(form.pointer, append(table))
-    view = memoryview(data)
-    return [view[: form.head - form.width], place, view[form.head : end], *tail]
+    return ifd.edited(data, form, first, details, puts, end)
 
 
 class _Tiff:
@@ -350,32 +327,33 @@ class _Tiff:
         name="TIFF",
         mime="image/tiff",
         suffixes=(".tif", ".tiff"),
-        slots=frozenset(_SLOTS),
+        slots=frozenset((*_SLOTS, Slot.EXIF)),
         surface="raster",
         c2pa="native",
         loss="several pages are signed in a sidecar; no notice where sizes differ or the coding allows no exact edit",
     )
 
     def accept(self, head: bytes, name: str | None) -> int:
-        return 100 if head[:4] in _MAGICS else 0
+        return 100 if head[:4] in ifd.FORMS else 0
 
     def read(self, src: BinaryIO, limits: Limits, *, essence: bool = False) -> Content:
         tiff = parse(whole(src, limits), limits)
-        width, height = tiff.size(tiff.main)
+        why = RAW if tiff.raw else _PAGES if len(tiff.pages) > 1 else ""
         return Content(
-            fields=tuple(_fields(tiff, limits)),
-            slots=_slots(tiff),
-            size=(height, width) if swaps(tiff.orientation(tiff.pages[0])) else (width, height),
+            fields=tuple(fields(tiff, limits)),
+            slots=slots(tiff),
+            size=tiff.shown,
             essence=_essence(tiff, limits) if essence else (),
-            mime="image/x-adobe-dng" if tiff.pages[0].get(_DNG) else None,
-            beside=""
-            if len(tiff.pages) == 1
-            else "a manifest embedded in a file of several pages would break it",
+            takes=frozenset({Slot.XMP} if why is _PAGES else ()) if why else None,
+            why=why,
         )
 
     def splice(self, src: BinaryIO, dst: BinaryIO, puts: Mapping[Slot, bytes]) -> None:
-        """Only single pages take a manifest: c2pa would put that of many into a page without a picture."""
-        if foreign := puts.keys() - _SLOTS:
+        """Only single pages take a manifest: c2pa would put that of many into a page without a picture.
+
+        Of an EXIF block the texts that are new or others go into the file's own directories; what it lacks stays.
+        """
+        if foreign := puts.keys() - self.info.slots:
             raise UsageError(f"TIFF has no place for {', '.join(sorted(foreign))}.", "Leave it out.")
         limits = Limits()
         tiff = parse(whole(src, limits), limits)
@@ -383,8 +361,11 @@ class _Tiff:
             raise UsageError("A camera's raw file is only read.", "Label the picture developed from it.")
         if Slot.C2PA in puts and len(tiff.pages) > 1:
             raise UsageError("A manifest cannot be embedded into a TIFF of several pages.", "Use a sidecar.")
-        fields = {_SLOTS[slot][0]: (_SLOTS[slot][1], payload) for slot, payload in puts.items()}
-        dst.writelines(_spliced(tiff, fields) if fields else [tiff.data])
+        new = _puts(tiff, puts[Slot.EXIF]) if Slot.EXIF in puts else Puts()
+        for slot, (tag, kind) in _SLOTS.items():
+            if slot in puts:
+                new = Puts({**new.first, tag: Value(kind, len(puts[slot]), puts[slot])}, new.details)
+        dst.writelines(_spliced(tiff, new) if new.first or new.details else [tiff.data])
 
     def surface(self, src: BinaryIO, limits: Limits) -> Surface | None:
         from labeler.media.tiff_pixels import surface  # it is built on this module

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from PIL import Image, ImageChops
 
 from labeler.errors import LabelError, LimitError, UnreadableError, UsageError
+from labeler.ifd import Directory
 from labeler.media.base import Box, Limits, Painted
-from labeler.media.pixels import check_pixels, flat, open_picture, swaps, to_stored, turned
-from labeler.media.png_pixels import _nearest as nearest
+from labeler.media.pixels import check_pixels, flat, nearest, open_picture, swaps, to_stored, turned
 from labeler.media.tiff import (
     BITS,
     COMPRESSION,
@@ -29,7 +29,6 @@ from labeler.media.tiff import (
     TILE_COUNTS,
     TILE_OFFSETS,
     WIDTH,
-    Directory,
     Tiff,
     parse,
 )
@@ -260,7 +259,7 @@ class TiffSurface:
         for cell in page.cells(canvas):
             old = Box(cell.x - home.x, cell.y - home.y, cell.w, cell.h)
             there = page.directory.regions[before[old]] if old in before else None
-            if there and not _meet(cell, spot):
+            if there and not cell.common(spot):
                 regions.append(there)
                 continue
             samples = self._gathered(page, old)
@@ -291,11 +290,6 @@ class TiffSurface:
                 part = page.decoded(view[offset : offset + count], (width, rows))
                 out.paste(part, (column * width - area.x, row * height - area.y))
         return out
-
-
-def _meet(box: Box, other: Box) -> bool:
-    beside = box.x >= other.x + other.w or other.x >= box.x + box.w
-    return not beside and box.y < other.y + other.h and other.y < box.y + box.h
 
 
 @contextmanager

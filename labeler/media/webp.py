@@ -132,9 +132,8 @@ class WebP:
                 continue
             at = next((i for i, part in enumerate(parts) if part[0] == kind), None)
             prefixed = slot is Slot.EXIF and at is not None and parts[at][1][8:14] == _EXIF_PREFIX
-            if slot is Slot.EXIF and puts[slot][:4] not in (b"II*\0", b"MM\0*"):
-                raise UsageError("The EXIF block does not begin with a TIFF header.")
-            new = kind, _packed(kind, _EXIF_PREFIX * prefixed + puts[slot])
+            payload = exif.check(puts[slot]) if slot is Slot.EXIF else puts[slot]
+            new = kind, _packed(kind, _EXIF_PREFIX * prefixed + payload)
             if at is None:
                 before = _BEFORE.get(slot)
                 at = 1 + max(i for i, part in enumerate(parts) if before is None or part[0] in before)
@@ -162,7 +161,7 @@ class WebPSurface:
         return Box(box.x, box.y, box.w, box.h + (box.y + box.h - self.size[1]) % 2 * band)
 
     def regions(self, box: Box) -> Sequence[Image.Image]:
-        area = _corners(pixels.to_stored(box, self.size, self._webp.orientation))
+        area = pixels.to_stored(box, self.size, self._webp.orientation).corners
         image, found = self._open(), []
         with _codec():
             for n in range(len(self._webp.frames)):
@@ -186,7 +185,7 @@ class WebPSurface:
         standing = False  # the canvas under this frame is the old one and the plate
         for n, frame in enumerate(webp.frames):
             area = Box(frame.area.x + origin.x, frame.area.y + origin.y, frame.area.w, frame.area.h)
-            if standing and not _overlap(area, target):
+            if standing and not area.common(target):
                 coded.append(_moved(webp.raw(frame.chunk), area))
                 continue
             with _codec():
@@ -195,7 +194,7 @@ class WebPSurface:
                 sheet.paste(image, (origin.x, origin.y))
                 sheet.paste(stamp, (target.x, target.y))
                 if standing:
-                    sheet = sheet.crop(_corners(area))
+                    sheet = sheet.crop(area.corners)
                 else:
                     area = Box(0, 0, *canvas)
                 picture = _encoded(sheet, frame.lossless)
@@ -358,14 +357,6 @@ def _degradations(lossy: int, frames: int) -> tuple[str, ...]:
         return ()
     what = "the picture is lossy and was" if frames == 1 else f"{lossy} of {frames} frames are lossy and were"
     return (f"{what} encoded again at quality {_QUALITY}",)
-
-
-def _corners(box: Box) -> tuple[int, int, int, int]:
-    return box.x, box.y, box.x + box.w, box.y + box.h
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
 
 
 @contextmanager

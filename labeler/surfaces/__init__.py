@@ -20,9 +20,17 @@ class Kind(Protocol):
     MODES: Sequence[Mode]  # the first is what ``auto`` chooses
 
     def draw(
-        self, surface: Any, words: Mapping[Tier, Mapping[str, str]], mode: Mode, old: Layout | None = None
+        self,
+        surface: Any,
+        words: Mapping[Tier, Mapping[str, str]],
+        mode: Mode,
+        old: Layout | None = None,
+        *,
+        letters: float = 0,
     ) -> tuple[Painted, Layout]:
         """Show the notice; ``old`` is one of ours that is there and vanishes under the new one.
+
+        ``letters``, asked of pictures only: the least height of capital letters, as a share of the short side.
 
         Raises:
             NoticeError: nothing fits. UnreadableError, LimitError: the content.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from labeler.errors import NoticeError
-from labeler.fonts import measure
+from labeler.fonts import CAPITALS, measure
 from labeler.media.base import Box
 from labeler.notices import LANGS, TIERS, Tier
 
@@ -111,12 +111,21 @@ class Layout:
         return self.mode == "band" and b.x == 0 and abs(b.w - width) <= 2 and below
 
     @property
+    def short(self) -> float:
+        """The picture's short side, px; a band's own height does not count."""
+        return min(self.size[0], self.size[1] - (self.box.h if self.is_band else 0))
+
+    @property
     def min_em(self) -> float:
-        """The smallest legible type in a picture or on a page of this size; a band's own height does not count."""
+        """The smallest legible type in a picture or on a page of this size."""
         if self.mode in ("all", "first"):
             return max(PAGE_EM, PAGE_EM_SHARE * self.size[0] - 0.05)
-        height = self.size[1] - (self.box.h if self.is_band else 0)
-        return max(MIN_EM, EM_SHARE * min(self.size[0], height))
+        return max(MIN_EM, EM_SHARE * self.short)
+
+    @property
+    def letters(self) -> float:
+        """How high its capital letters are, as a share of the short side."""
+        return self.em * CAPITALS / self.short if self.short > 0 else 0
 
     @property
     def legible(self) -> bool:
@@ -217,12 +226,13 @@ def arrange(
     words: Mapping[Tier, Mapping[str, str]],
     mode: Mode,
     *,
+    letters: float = 0,
     cover: Box | None = None,
     fit: Callable[[Box], Box] = lambda box: box,
 ) -> Layout:
     """The longest tier that fits at the smallest legible size, at the lower left edge, or as a band below.
 
-    ``cover`` is an older notice that must vanish under this one; ``fit`` widens a box to what the container can
+    ``letters`` is how high capital letters must be at least, as a share of the short side. ``cover`` is an older notice that must vanish under this one; ``fit`` widens a box to what the container can
     replace.
 
     Raises:
@@ -232,7 +242,7 @@ def arrange(
     # below a JPEG the band may begin a few rows later, and then the picture counts as that much taller
     shown = fit(Box(0, math.ceil(height), math.floor(width), 1)).y if mode == "band" else height
     short = min(width, shown)
-    em = math.ceil(max(MIN_EM, EM_SHARE * short))
+    em = math.ceil(max(MIN_EM, EM_SHARE * short, letters / CAPITALS * short))
     margin = math.ceil(max(4, _MARGIN * short))
     for tallest, tier in itertools.product(BAND_HEIGHTS if mode == "band" else (1,), words):
         langs = tuple(words[tier])
@@ -250,7 +260,7 @@ def arrange(
     way_out = "Show it beside the picture and pass --notice none."
     if mode == "plate":
         with contextlib.suppress(NoticeError):
-            arrange(size, words, "band")
+            arrange(size, words, "band", letters=letters)
             way_out = "Pass --notice band to add it below the picture."
     raise NoticeError(f"no notice fits legibly into {width:g} x {height:g}.", way_out)
 

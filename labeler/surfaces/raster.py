@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
 from labeler import fonts
 from labeler.errors import UnreadableError
 from labeler.media.base import Box, Limits, Painted, RasterSurface
-from labeler.media.pixels import open_picture
+from labeler.media.pixels import flat, open_picture
 from labeler.notices import Tier
 from labeler.surfaces.layout import Layout, Mode, Seen, arrange, baseline_tops, lines
 
@@ -34,8 +34,12 @@ def draw(
     words: Mapping[Tier, Mapping[str, str]],
     mode: Mode,
     old: Layout | None = None,
+    *,
+    letters: float = 0,
 ) -> tuple[Painted, Layout]:
     """Put the notice on every frame; ``old`` is a notice of ours that is there and vanishes under the new one.
+
+    ``letters``: see `arrange`.
 
     Raises:
         NoticeError: nothing fits. UnreadableError: the pixels cannot be decoded. LimitError: too many of them.
@@ -43,7 +47,7 @@ def draw(
     band = mode == "band" and old is None
     fit = functools.partial(surface.fit, band=band)
     shape: Mode = "band" if band else "plate"
-    layout = arrange(surface.size, words, shape, cover=old.box if old else None, fit=fit)
+    layout = arrange(surface.size, words, shape, letters=letters, cover=old.box if old else None, fit=fit)
     layout = replace(layout, mode=old.mode if old else mode)
     plate, _ = render(layout, words[layout.tier])
     return surface.paint(plate, layout.box, band=band), layout
@@ -161,19 +165,20 @@ def decoded(data: bytes, kind: str, limits: Limits) -> Image.Image:
 
 
 def worst_change(before: Image.Image, after: Image.Image, box: Box) -> float:
-    """The largest mean difference (0..255) of any channel of any frame outside ``box``; exactly 0 = nothing changed.
+    """The largest mean difference (0..255) of any channel that is seen, of any frame outside ``box``; 0 = no change.
 
     Raises:
-        UnreadableError: either does not decode, or their modes or timing differ.
+        UnreadableError: either does not decode, or their frames or timing differ.
     """
-    worst = 0.0
-    for i in range(getattr(before, "n_frames", 1)):
+    worst, count = 0.0, getattr(before, "n_frames", 1)
+    for i in range(count):
         old, new = _load(before, i), _load(after, i)
-        if old.mode != new.mode or before.info.get("duration") != after.info.get("duration"):
+        times = [image.info.get("duration") or 0 for image in (before, after)]
+        if times[0] != times[1] or getattr(after, "n_frames", 1) != count:
             raise UnreadableError(
-                "The labelled picture has another mode or timing than its source.", "Report this."
+                "The labelled picture has other frames or another timing than its source.", "Report this."
             )
-        difference = ImageChops.difference(old, new.crop((0, 0, *old.size)))
+        difference = ImageChops.difference(*_seen(old, new.crop((0, 0, *old.size))))
         difference.paste(0, (int(box.x), int(box.y), int(box.x + box.w), int(box.y + box.h)))
         if difference.getbbox(alpha_only=False):
             worst = max(worst, *ImageStat.Stat(difference).mean)
@@ -181,7 +186,7 @@ def worst_change(before: Image.Image, after: Image.Image, box: Box) -> float:
 
 
 def _load(image: Image.Image, frame: int) -> Image.Image:
-    """A frame as displayed, in a mode that ImageChops can subtract without hiding a difference."""
+    """A frame as displayed."""
     try:
         image.seek(frame)
         image.load()
@@ -189,10 +194,21 @@ def _load(image: Image.Image, frame: int) -> Image.Image:
         raise UnreadableError(
             f"The picture's pixels cannot be decoded ({e}).", "Open and export it again."
         ) from e
-    shown = ImageOps.exif_transpose(image) if image.getexif().get(0x0112, 1) != 1 else image
-    if shown.mode in ("L", "RGB", "RGBA", "CMYK", "LA"):
-        return shown
-    if shown.mode.startswith("I"):
-        raw = shown.convert("I").tobytes()  # 32 bits, of which two bytes are used
-        return Image.merge("LA", [Image.frombytes("L", shown.size, raw[k::4]) for k in (0, 1)])
-    return shown.convert("RGBA" if shown.mode in ("P", "PA") else "RGB")
+    return ImageOps.exif_transpose(image) if image.getexif().get(0x0112, 1) != 1 else image
+
+
+def _seen(*images: Image.Image) -> list[Image.Image]:
+    """All in one mode that ImageChops subtracts, told apart only by what is seen: not by colours under full transparency."""
+    modes = {"I" if image.mode.startswith("I") else image.mode for image in images}
+    if modes == {"I"}:
+        words = [image.convert("I").tobytes() for image in images]  # 32 bits, of which two bytes are used
+        return [
+            Image.merge("LA", [Image.frombytes("L", image.size, raw[k::4]) for k in (0, 1)])
+            for image, raw in zip(images, words, strict=True)
+        ]
+    if len(modes) == 1 and modes <= {"L", "RGB", "CMYK"}:
+        return list(images)
+    plain = [flat(image) if image.mode.startswith("I") else image for image in images]
+    if any(image.has_transparency_data for image in plain):
+        return [image.convert("RGBA").convert("RGBa") for image in plain]
+    return [image.convert("RGB") for image in plain]

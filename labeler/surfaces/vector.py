@@ -36,9 +36,14 @@ _TOKEN = re.compile(r"[A-Z]|-?\d+")
 
 
 def draw(
-    surface: VectorSurface, words: Mapping[Tier, Mapping[str, str]], mode: Mode, old: Layout | None = None
+    surface: VectorSurface,
+    words: Mapping[Tier, Mapping[str, str]],
+    mode: Mode,
+    old: Layout | None = None,
+    *,
+    letters: float = 0,
 ) -> tuple[Painted, Layout]:
-    """Insert the notice; ``old`` is the one of ours that is there and is replaced.
+    """Insert the notice; ``old`` is the one of ours that is there and is replaced. ``letters``: see `arrange`.
 
     Raises:
         NoticeError: nothing fits. UnreadableError: the document cannot be parsed.
@@ -46,7 +51,7 @@ def draw(
     css, (x, y, width, height) = _css(surface), surface.view
     band = old.box.h / old.size[1] * height if old and old.mode == "band" else 0
     mode = "band" if band else mode
-    layout = arrange((width * css, (height - band) * css), words, mode)
+    layout = arrange((width * css, (height - band) * css), words, mode, letters=letters)
     grow = layout.size[1] / css - height if mode == "band" else 0
     return surface.insert(element(layout, words[layout.tier], (x, y), css), grow=grow), layout
 

@@ -139,18 +139,83 @@ def multi(order: str = "<", *behind: bytes, exif: int = 1, same: bool = False) -
     if same:
         second, third = turned(exif, quality=25), turned(exif, quality=15)
     first = turned(exif)
-    at = first.index(b"\xff\xdb")
-    tile = 4 + 4 + 8 + 2 + 3 * 12 + 4 + 48
+    return indexed(first, second, third, order=order, behind=behind, at=first.index(b"\xff\xdb"))
+
+
+def indexed(
+    first: bytes,
+    *further: bytes,
+    at: int,
+    order: str = ">",
+    behind: Sequence[bytes] = (),
+    kind: int = 0x020002,
+) -> bytes:
+    """The pictures in a row, with an index (CIPA DC-007) at that place of the first, and ``behind`` behind it."""
+    number = 1 + len(further)
+    tile = 4 + 4 + 8 + 2 + 3 * 12 + 4 + 16 * number
     size = len(first) + tile + sum(map(len, behind))
     start = at + 8  # where offsets count from
     ifd = struct.pack(order + "H", 3) + struct.pack(order + "HHI4s", 0xB000, 7, 4, b"0100")
-    ifd += struct.pack(order + "HHII", 0xB001, 4, 1, 3) + struct.pack(order + "HHII", 0xB002, 7, 48, 50)
-    entries = struct.pack(order + "IIIHH", 0x030000, size, 0, 0, 0)
-    entries += struct.pack(order + "IIIHH", 0x020002, len(second), size - start, 0, 0)
-    entries += struct.pack(order + "IIIHH", 0x020002, len(third), size - start + len(second), 0, 0)
+    ifd += struct.pack(order + "HHII", 0xB001, 4, 1, number)
+    ifd += struct.pack(order + "HHII", 0xB002, 7, 16 * number, 50)
+    entries, place = struct.pack(order + "IIIHH", 0x030000, size, 0, 0, 0), size - start
+    for one in further:
+        entries += struct.pack(order + "IIIHH", kind, len(one), place, 0, 0)
+        place += len(one)
     header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
     index = app(0xE2, b"MPF\0" + header + ifd + bytes(4) + entries)
-    return first[:at] + index + b"".join(behind) + first[at:] + second + third
+    return b"".join((first[:at], index, *behind, first[at:], *further))
+
+
+CONTAINER = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Container="http://ns.google.com/photos/1.0/container/"'
+    ' xmlns:Item="http://ns.google.com/photos/1.0/container/item/"'
+    ' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"><Container:Directory><rdf:Seq>'
+    '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+    '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg"'
+    ' Item:Length="%d"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+GAIN = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+    b' hdrgm:GainMapMin="0" hdrgm:GainMapMax="3" hdrgm:Gamma="1" hdrgm:OffsetSDR="0.015625"'
+    b' hdrgm:OffsetHDR="0.015625" hdrgm:HDRCapacityMin="0" hdrgm:HDRCapacityMax="3"'
+    b' hdrgm:BaseRenditionIsHDR="False"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def gain_map(size: tuple[int, int] = SIZE) -> bytes:
+    """A quarter as wide and high; it brightens the picture's middle."""
+    return after_jfif(
+        coded(Image.radial_gradient("L").resize((size[0] // 4, size[1] // 4))), app(0xE1, XMP + GAIN)
+    )
+
+
+def ultra_hdr(size: tuple[int, int] = SIZE, order: str = ">", trailer: bytes = b"", **options: Any) -> bytes:
+    """As Android writes it: the gain map is told of in XMP (GContainer) and in the multi-picture index."""
+    further = gain_map(size)
+    packet = (CONTAINER % len(further)).encode()
+    first = after_jfif(coded(picture(size), icc_profile=profile(), **options), app(0xE1, XMP + packet))
+    return indexed(first, further, at=first.index(b"\xff\xdb"), order=order, kind=0) + trailer
+
+
+def samsung(*entries: tuple[int, bytes, bytes]) -> bytes:
+    """A trailer of type, name and value, and the directory that ends it."""
+    data, rows = b"", []
+    for kind, name, value in entries:
+        block = struct.pack("<HHI", 0, kind, len(name)) + name + value
+        rows.append((kind, len(data), len(block)))
+        data += block
+    head = b"SEFH" + struct.pack("<II", 107, len(rows))
+    head += b"".join(struct.pack("<HHII", 0, kind, len(data) - at, size) for kind, at, size in rows)
+    return data + head + struct.pack("<I", len(head)) + b"SEFT"
+
+
+EDITED = samsung(
+    (0x0A01, b"Image_UTC_Data", b"1764000000000"),
+    (0x0BF1, b"PEg_Info", b'{"genImageVersion":"v1","connectorType":"srvg","genAIType":8}'),
+)
 
 
 def filled() -> bytes:
@@ -206,6 +271,10 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "no-jfif": lambda: b"\xff\xd8" + coded()[20:],
     "multi": lambda: multi(same=True),
     "multi-xmp-behind": lambda: multi(">", app(0xE1, XMP + PACKET), exif=6, same=True),
+    "ultra-hdr": ultra_hdr,
+    "ultra-hdr-little-endian": lambda: ultra_hdr(order="<", progressive=True, trailer=EDITED),
+    "index-first": lambda: indexed(coded()[:2] + coded()[20:], coded(), at=2),
+    "samsung": lambda: coded() + EDITED,
     "trailing": lambda: coded() + b"\0\0SEFT" + coded(picture((64, 48)))[:999],
     "fill-bytes": filled,
     "between-scans": commented_between_scans,

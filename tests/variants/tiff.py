@@ -178,6 +178,9 @@ def saved(mode: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
+IIM = b"\x1c\2\5\0\5title\x1c\2\x50\0\1A"
+
+
 def camera() -> bytes:
     """With an Exif directory, a GPS directory and texts."""
     out = Writer(">")
@@ -190,8 +193,8 @@ def camera() -> bytes:
     told |= {
         0x112: (SHORT, 6),
         0x116: (SHORT, 40),
-        0x8649: (BYTE, b"8BIM\4\4\0\0\0\0\0\0"),
-        0x83BB: (LONG, (0x1C027800,)),
+        0x8649: (BYTE, b"8BIM\4\4\0\0" + struct.pack(">I", len(IIM)) + IIM),
+        0x83BB: (LONG, struct.unpack(">4I", IIM)),
     }
     out.page(told, strips(image, 40))
     return out.file()
