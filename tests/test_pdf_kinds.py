@@ -221,7 +221,7 @@ SCHEMAS = {
 }
 
 
-@pytest.mark.parametrize("level", ["1B", "2U", "3B"])
+@pytest.mark.parametrize("level", ["1B", "3B"])
 @pytest.mark.parametrize("there", list(SCHEMAS))
 def test_what_claims_an_archive_describes_our_properties(level: str, there: str) -> None:
     data = archive(level, SCHEMAS[there])
@@ -277,8 +277,9 @@ def test_the_subject_of_a_document_is_not_hidden_by_our_caption() -> None:
 # ---- signed
 
 
-@pytest.mark.parametrize("certify", [0, 1, 2, 3])
-@pytest.mark.parametrize("name", ["table", "xref-stream", "xmp"])
+@pytest.mark.parametrize(
+    ("certify", "name"), [(0, "table"), (1, "xref-stream"), (2, "xmp"), (3, "table"), (1, "xmp")]
+)
 def test_signatures_of_others_stay_valid(certify: int, name: str) -> None:
     data = signed(VARIANTS[name](), certify=certify)
     before = judged(data)
@@ -469,7 +470,7 @@ def test_streams_are_inflated_within_bounds_whatever_their_filters() -> None:
 # ---- mutations
 
 
-@pytest.mark.parametrize("slice_", range(4))
+@pytest.mark.parametrize("slice_", range(2))
 def test_mutants_never_surprise(slice_: int) -> None:
     """A slice; ``python tests/pdf_mutants.py 5000`` is the whole."""
     from pdf_mutants import mutant, tried

@@ -51,7 +51,8 @@ class Pdf:
         slots=frozenset({Slot.XMP, Slot.C2PA}),
         surface="page",
         c2pa="exact",
-        loss="encrypted, signed and PDF/A-1 or -2 files: the manifest in a sidecar; signed ones: no notice unless asked for",
+        loss="encrypted, signed and PDF/A files (but -3 and -4f): the manifest in a sidecar; signed ones: no notice unless "
+        "asked for; damaged ones are rebuilt",
         kind="document",
     )
 

@@ -232,7 +232,7 @@ def raw(value: Any, depth: int = 0) -> bytes:
     if isinstance(value, bool):
         return b"true" if value else b"false"
     if isinstance(value, int | float | Decimal):
-        return f"{value:f}".rstrip("0").rstrip(".").encode() if not isinstance(value, int) else b"%d" % value
+        return f"{value:f}".encode() if not isinstance(value, int) else b"%d" % value
     if not isinstance(value, pikepdf.Object):
         raise TypeError(f"no PDF value: {type(value).__name__}")
     if value.is_indirect:
