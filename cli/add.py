@@ -18,6 +18,7 @@ from labeler.words import printable
 from . import signing
 from .options import (
     check_paths,
+    inputs,
     interruptible,
     jobs,
     names,
@@ -25,6 +26,7 @@ from .options import (
     password,
     password_file,
     standard_input,
+    which,
 )
 
 
@@ -36,7 +38,7 @@ class _Outcome:
 
 
 @click.command("add")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", callback=check_paths)
+@click.argument("paths", nargs=-1, metavar="PATH...", callback=check_paths)
 @option("-o", "--out", type=click.Path(path_type=Path), help="The file to write ('-': standard output).")
 @option("--out-dir", type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
 @option("--in-place", is_flag=True, help="Replace the files themselves.")
@@ -104,12 +106,15 @@ class _Outcome:
 @option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 @option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+@inputs
 @jobs
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Write labelled copies of PATHs: files, folders, or '-' for standard input."""
-    from labeler.batch import in_order
+    from labeler.batch.order import in_threads
     from labeler.label import Label
 
+    standard = ("-",) * ("-" in paths)
+    paths = (*standard, *which(paths, options["files_from"], options["null"]))
     if not options["system"]:
         raise click.UsageError("Which AI system made it? Pass --system, or set it in the configuration.")
     _check_target(paths, options)
@@ -130,7 +135,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     counts: Counter[str] = Counter()
     code = 0
     plan = list(_plan(paths, options))  # whole, before anything is written
-    for outcome in interruptible(in_order(work, plan, options["jobs"])):
+    for outcome in interruptible(in_threads(work, plan, options["jobs"])):
         outcomes.append(outcome)
         if outcome.error:
             counts["failed"] += 1
@@ -171,15 +176,16 @@ def _check_target(paths: tuple[str, ...], options: dict[str, Any]) -> None:
 
 def _plan(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[tuple[Any, Path | None]]:
     """Each input once, with its target; two inputs never share one."""
-    from labeler.files import collect
+    from labeler.batch.walk import Globs, Walk
 
+    globs = Globs(options["include"], options["exclude"])
     targets: dict[Path, Path] = {}
     sources: set[Path] = set()
     for path in paths:
         if path == "-":
             yield None, options["out"]
             continue
-        for found in collect([path]):
+        for found in Walk([path], globs):
             real = found.path.resolve()
             if real in sources or (not found.named and _is_output(found.path, real, options)):
                 continue

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from labeler.errors import ConfigError
+from labeler.errors import ConfigError, UsageError
 from labeler.words import LANGS
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 _MAX_PASSWORD = 4096  # characters
-_NO_CONFIGURATION = frozenset({"out", "out_dir", "in_place", "dry_run", "check"})
+_NO_CONFIGURATION = frozenset(
+    {"out", "out_dir", "in_place", "dry_run", "check", "files_from", "null", "update_baseline"}
+)
 
 
 class Option(click.Option):
@@ -109,6 +113,17 @@ def user_lang() -> str:
     return "en"
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options that belong together, as one decorator."""
+
+    def add(command: F) -> F:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return add
+
+
 ui_lang = option(
     "--ui-lang",
     type=click.Choice(LANGS),
@@ -162,10 +177,57 @@ def password(file: Path | None) -> str | None:
     return word
 
 
+def size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Bytes, given as 2G or 512M."""
+    if value is None:
+        return None
+    text = value.strip().upper().removesuffix("B").removesuffix("I")
+    unit = {"K": 10, "M": 20, "G": 30}.get(text[-1:], 0)
+    try:
+        return int(float(text[:-1] if unit else text) * (1 << unit))
+    except (ValueError, OverflowError) as e:
+        raise click.BadParameter(f"{value!r} is no size; write 2G or 512M.") from e
+
+
+inputs = together(
+    option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="In folders and archives, take only these, e.g. '*.jpg'.",
+    ),
+    option("--exclude", multiple=True, metavar="GLOB", help="In folders and archives, leave these out."),
+    option(
+        "--files-from",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        metavar="FILE",
+        help="Take further PATHs from this file, one a line ('-': from standard input).",
+    ),
+    option("--null", "-0", is_flag=True, help="In --files-from, a zero byte ends each PATH."),
+)
+
+
+def which(paths: tuple[str, ...], files_from: Path | None, null: bool) -> Iterator[str]:
+    """The PATHs of the command line but for '-', then those of the list, which is read as they are needed."""
+    if not paths and not files_from:
+        raise click.UsageError("Missing argument 'PATH...': name files or folders, or give --files-from.")
+    if "-" in paths and str(files_from) == "-":
+        raise click.UsageError("Standard input cannot be both a PATH and the list of --files-from.")
+    return chain((path for path in paths if path != "-"), _listed(files_from, null) if files_from else ())
+
+
+def _listed(files_from: Path, null: bool) -> Iterator[str]:
+    from labeler.batch.walk import listed
+
+    try:
+        with open(0 if str(files_from) == "-" else files_from, "rb") as source:
+            yield from listed(source, null=null)
+    except OSError as e:
+        raise UsageError(f"{files_from} cannot be read ({e.strerror}).", "Check --files-from.") from e
+
+
 def standard_input() -> bytes:
     """All of it, up to one byte more than the library takes."""
-    import sys
-
     from labeler.media.base import Limits
 
     if sys.stdin is None:
@@ -173,8 +235,11 @@ def standard_input() -> bytes:
     return sys.stdin.buffer.read(Limits().max_bytes + 1)
 
 
-def interruptible(items: Iterable[T]) -> Iterator[T]:
-    """The items until Ctrl-C, which c2pa's callbacks would swallow; what is in flight is finished."""
+def interruptible(items: Iterable[T], waiting: Callable[[], bool] = lambda: False) -> Iterator[T]:
+    """The items until Ctrl-C, which c2pa's callbacks would swallow; what is in flight is finished.
+
+    Where this process is only ``waiting`` for others, it stops at once.
+    """
     import signal
 
     asked = False
@@ -182,6 +247,8 @@ def interruptible(items: Iterable[T]) -> Iterator[T]:
     def ask(number: int, frame: object) -> None:
         nonlocal asked
         asked = True
+        if waiting():
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, ask)
     try:

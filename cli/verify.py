@@ -14,10 +14,11 @@ import click
 from labeler.errors import UsageError
 from labeler.reports import FORMATS, by_suffix
 
+from .batch import ProgressBar, known, workers
 from .options import (
     check_paths,
+    inputs,
     interruptible,
-    jobs,
     names,
     option,
     password,
@@ -25,11 +26,12 @@ from .options import (
     standard_input,
     trust,
     ui_lang,
+    which,
 )
 
 
 @click.command("verify")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", callback=check_paths)
+@click.argument("paths", nargs=-1, metavar="PATH...", callback=check_paths)
 @option(
     "--policy",
     default="kz",
@@ -74,16 +76,18 @@ from .options import (
 @option("--exit-zero", is_flag=True, help="Exit 0 whatever was found.")
 @option("--show-values", is_flag=True, help="Show whole values, prompts too.")
 @option("--quiet", "-q", is_flag=True, help="Show only files that need attention.")
-@jobs
+@inputs
+@workers
+@known
 @ui_lang
 def command(paths: tuple[str, ...], **options: Any) -> int:
-    """Verify PATHs: files, folders, or '-' for standard input."""
+    """Verify PATHs: files, folders, zip and tar archives, or '-' for standard input."""
     from labeler import Verdict, reports, verify, verify_many
-    from labeler.files import orphans
     from labeler.reports.base import Closing, Settings
     from labeler.words import printable
 
     outputs = _outputs(options, paths)
+    wanted = which(paths, options["files_from"], options["null"])
     if unknown := set(options["fail_on"]) - {v.value for v in Verdict}:
         raise click.UsageError(f"--fail-on: no such verdict: {', '.join(sorted(unknown))}.")
     settings = Settings(
@@ -102,11 +106,22 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         **{k: options[k] for k in ("trust", "trust_tsa", "trust_identity")},
         "thumbnail": not options["no_thumbnails"] and any(style == "html" for style, _ in outputs),
     }
-    named = [p for p in paths if p != "-"]
+    if options["update_baseline"] and not options["baseline"]:
+        raise click.UsageError("--update-baseline: which one? Pass --baseline FILE.")
+    bar = ProgressBar(options)
+    run = verify_many(
+        wanted,
+        **shared,
+        **{name: options[name] for name in ("include", "exclude", "jobs", "timeout", "memory", "state")},
+        **{name: options[name] for name in ("inventory", "against")},
+        baseline=None if options["update_baseline"] else options["baseline"],
+        progress=bar.show if bar.wanted else None,
+    )
     stdin = [verify(standard_input(), **shared)] if "-" in paths else []
-    found = chain(stdin, verify_many(named, jobs=options["jobs"], **shared))
+    found = chain(stdin, run)
     own = {path.resolve() for _, path in outputs if path}  # what an earlier run wrote is no input
     counts = Counter[str]()
+    findings = []  # for a new baseline
     code = 0
 
     def counted(items: Iterable[Any]) -> Iterator[Any]:
@@ -115,24 +130,34 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             if own and Path(report.path).resolve() in own:
                 continue
             counts["skipped" if report.skipped else report.verdict.value] += 1
-            if not report.skipped:
-                code = max(code, 3 if report.error else int(settings.fails(report)))
+            if not report.skipped and settings.fails(report):
+                bar.findings += 1
+                if options["update_baseline"] and report.sha256:
+                    findings.append(report)
+                else:
+                    code = max(code, 3 if report.error else 1)
             yield report
 
     def closing() -> Closing:
         every = {name: counts[name] for name in (*(v.value for v in Verdict), "skipped")}
-        return Closing(every, tuple(map(printable, orphans(named))))
+        return Closing(every, tuple(map(printable, run.orphans)))
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(run)
+        stack.enter_context(bar)
         targets = [
             (reports.writer(style, settings), stack.enter_context(_target(style, path)))
             for style, path in outputs
         ]
-        reports.stream(counted(interruptible(found)), targets, closing)
+        reports.stream(counted(interruptible(found, lambda: run.waiting)), targets, closing)
     if counts.total() == counts["skipped"]:
         raise UsageError(
             "Nothing to verify was found.", "Name files, or a folder with files of kinds Tañba knows."
         )
+    if options["update_baseline"]:
+        from labeler.batch.baseline import Baseline
+
+        Baseline.of(findings).save(options["baseline"])
     return 0 if options["exit_zero"] else code
 
 

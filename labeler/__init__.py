@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labeler._add import Receipt, add
-    from labeler._verify import Report, summary, verify, verify_many
+    from labeler._verify import Report, summary, verify
+    from labeler.batch.run import verify_many
     from labeler.errors import LabelError
     from labeler.label import Imitates, Involvement, Label, Role
     from labeler.media.base import Limits
@@ -30,7 +31,7 @@ _HOMES = {
     "add": "_add",
     "summary": "_verify",
     "verify": "_verify",
-    "verify_many": "_verify",
+    "verify_many": "batch.run",
 }
 __all__ = [
     "Imitates",

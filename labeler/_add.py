@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from labeler import files, media, notices, persons, surfaces
-from labeler._verify import Sidecar, Source, Survey, load, survey
+from labeler._verify import Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
     LimitError,
@@ -33,6 +33,7 @@ from labeler.errors import (
     WriteError,
 )
 from labeler.facts import Fact, Level, Reading, Status
+from labeler.files import Sidecar
 from labeler.label import Involvement, Label
 from labeler.marks import exif, tc260, xmp
 from labeler.media.base import (
@@ -256,6 +257,7 @@ def _examined(
         limits=limits,
         essence=True,
         password=password,
+        whole=False,  # no rule for writing speaks of it
     )
     try:
         return data, look(data), ""
@@ -834,6 +836,7 @@ class _Work:
             essence=True,
             signed=signed,
             password=self.password,
+            whole=False,
         )
         seen = {f.code for f in again.facts}
         noticed = (

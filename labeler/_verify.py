@@ -10,38 +10,33 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from labeler import batch, evidence, files, media, notices, persons, surfaces, thumbnails
+from labeler import evidence, files, media, notices, persons, surfaces, thumbnails
+from labeler import likeness as likenesses
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
 from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.files import Sidecar
 from labeler.label import Label
+from labeler.likeness import Likeness
 from labeler.marks import exif, tc260, xmp
 from labeler.media.base import Content, DocumentMedium, Field, Inside, Limits, Medium, Part, Slot
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
-from labeler.signing.trust import Anchors, Purpose
+from labeler.signing.trust import Anchors
 from labeler.surfaces.layout import Layout, Seen
 
 SCHEMA_VERSION = 1
 Depth = Literal["fast", "default"]
 Source = str | Path | bytes | BinaryIO
-_PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
+_PARALLEL = 4 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
 _C2PA_READS = frozenset({"image/avif"})
 _LARGE = 0.05  # capital letters of a notice, as a share of the short side (GB 45438-2025 section 5.2)
 _CLEAN = ("c2pa", "sidecar", "xmp", "exif", "notice")  # every report tells of these, absent or not
-
-
-@dataclass(frozen=True)
-class Sidecar:
-    """A manifest store beside a file; ``exact``: its name can speak of no other file."""
-
-    data: bytes
-    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +85,27 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What was read from one file, before any policy: the same for the same bytes, whoever asks.
+
+    ``sidecar`` is the key of the one that was read with it; ``likeness`` and ``thumbnail`` are there when asked for.
+    """
+
+    media_type: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    marks: tuple[Mark, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    label: Label | None = None
+    error: Problem | None = None
+    not_checked: tuple[str, ...] = ()
+    sidecar: str | None = None
+    likeness: Likeness | None = None
+    thumbnail: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Report:
     """What was found in one file. Not a finding of law or authorship.
 
@@ -112,6 +128,11 @@ class Report:
     not_checked: tuple[str, ...] = ()
     named: bool = True
     thumbnail: bytes | None = field(default=None, repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        """A baseline lists all that was found."""
+        return any(f.code == "baseline.accepted" for f in self.facts)
 
     @property
     def skipped(self) -> bool:
@@ -163,9 +184,12 @@ class Report:
         }
 
 
-def summary(reports: Iterable[Report]) -> dict[str, int]:
-    """A count per verdict, and of the files skipped."""
-    counts = Counter("skipped" if r.skipped else r.verdict.value for r in reports)
+def summary(reports: Iterable[Report] | Mapping[str, int]) -> dict[str, int]:
+    """A count per verdict, and of the files skipped; also from counts that lack some."""
+    if isinstance(reports, Mapping):
+        counts = reports
+    else:
+        counts = Counter("skipped" if r.skipped else r.verdict.value for r in reports)
     return {name: counts.get(name, 0) for name in (*(v.value for v in Verdict), "skipped")}
 
 
@@ -180,11 +204,12 @@ def survey(
     essence: bool = False,
     signed: Reading | None = None,
     password: str | None = None,
+    whole: bool = True,
 ) -> Survey:
     """Read everything that speaks about AI in these bytes; ``anchors`` is asked only when something is signed.
 
     ``signed``: what the embedded manifest says, when it was validated a moment ago; it is not read again then.
-    ``password`` opens content that is encrypted.
+    ``password`` opens content that is encrypted. ``whole``: also what stands inside a document.
 
     Raises:
         UnreadableError: not parsed to the end, or unsupported. LockedError: encrypted with another password.
@@ -207,7 +232,7 @@ def survey(
     chinese = tc260.find((f.where, f.key, f.value) for f in fields)
     readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
     document = Inside()
-    if depth != "fast" and not essence and isinstance(medium, DocumentMedium):  # `add` has no use for it
+    if whole and depth != "fast" and isinstance(medium, DocumentMedium):
         document = medium.inside(src, limits)
         facts += [f for part in document.parts for f in _part(part, anchors, limits)]
     if document.unread:
@@ -442,70 +467,140 @@ def verify(
     Raises:
         ConfigError: an unknown policy, or unusable trust anchors.
     """
+    check(policies)
+    listed = lists.chosen(trust, trust_tsa, trust_identity)
+    found = examine(
+        source,
+        depth=depth,
+        anchors=lambda: (*lists.own_anchors(), *listed),
+        name=name,
+        sidecar=Sidecar(sidecar) if sidecar else None,
+        limits=limits,
+        thumbnail=thumbnail,
+        password=password,
+    )
+    path = str(source) if isinstance(source, str | Path) else name or "-"
+    return judge(path, found, policies, assume_ai=assume_ai, notice_on_page=notice_on_page)
+
+
+def check(policies: Sequence[str]) -> None:
+    """Raises ConfigError: none, or an unknown one."""
     if not policies:
         raise ConfigError("No policy is named.", f"Choose from: {', '.join(engine.names())}.")
-    ids = engine.check(policies)
-    named = (
-        *lists.from_files(trust),
-        *lists.from_files(trust_tsa, Purpose.TSA),
-        *lists.from_files(trust_identity, Purpose.IDENTITY),
-    )
-    kept = lists.kept()
+    engine.check(policies)
 
-    path = str(source) if isinstance(source, str | Path) else name or "-"
+
+def examine(
+    source: Source,
+    *,
+    depth: Depth,
+    anchors: Callable[[], Anchors],
+    name: str | None = None,
+    sidecar: Sidecar | None = None,
+    limits: Limits,
+    likeness: bool = False,
+    thumbnail: bool = False,
+    password: str | None = None,
+) -> Findings:
+    """Read one file; never raises for what it holds. ``likeness``: tell what finds other copies of the content."""
     digest = None
-    data = b""
+    size = None
     try:
         data, beside = load(source, limits)
-        digest = _digest(data)
+        beside = sidecar or beside
+        digest, size = _digest(data), len(data)
         found = survey(
             data,
-            path,
-            sidecar=Sidecar(sidecar) if sidecar else beside,
-            anchors=lambda: (*lists.own_anchors(), *named, *kept),
+            str(source) if isinstance(source, str | Path) else name or "-",
+            sidecar=beside,
+            anchors=anchors,
             depth=depth,
             limits=limits,
+            essence=likeness,
             password=password,
         )
+        mime = found.content.mime or found.medium.info.mime
+        alike = likenesses.of(found.content, data) if likeness else None
+        small = thumbnails.make(data) if thumbnail else None
     except Exception as e:
-        if not isinstance(e, UnreadableError):
-            # a defect of ours must not end a batch, nor be taken for the file's innocence
-            e = UnreadableError(
-                f"examining it failed ({type(e).__name__}).", "Please report this with the file."
-            )
-        code = "container.limit" if isinstance(e, LimitError) else "container.unreadable"
-        return Report(
-            path,
-            sha256=digest() if digest else None,
-            size=len(data) if digest else None,
-            verdicts=dict.fromkeys(ids, Verdict.UNREADABLE),
-            facts=(Fact(code, Level.FAILURE, None, e.message),),
-            error=Problem(e.code, e.message, e.hint),
-            not_checked=("everything: the file could not be examined",),
-        )
-    facts = list(found.facts)
-    if assume_ai:
-        facts.append(Fact("caller.ai", Level.INFORMATIONAL))
-    if notice_on_page:
-        # a notice that the label says was not drawn is then where the caller says it is
-        facts = [f for f in facts if f.code != "notice.absent"]
-        facts.append(Fact("notice.on-page", Level.INFORMATIONAL, "notice"))
-    results = {i: engine.apply(p, facts) for i, p in zip(ids, policies, strict=True)}
-    verdicts = {name: engine.decide(facts, rules) for name, rules in results.items()}
+        return unexamined(_typed(e), digest() if digest else None, size)
+    return Findings(
+        media_type=mime,
+        sha256=digest(),
+        size=size,
+        marks=found.marks,
+        evidence=(*_declared(found.facts), *found.evidence),
+        facts=found.facts,
+        label=found.label,
+        not_checked=tuple(_not_checked(found)),
+        sidecar=beside.key if beside else None,
+        likeness=alike,
+        thumbnail=small,
+    )
+
+
+def _typed(e: Exception) -> UnreadableError:
+    """A defect of ours must not end a batch, nor be taken for the file's innocence."""
+    if isinstance(e, UnreadableError):
+        return e
+    if isinstance(e, MemoryError):
+        return LimitError("it needs more memory than it may have.", "Raise the limit if you trust it.")
+    return UnreadableError(f"examining it failed ({type(e).__name__}).", "Please report this with the file.")
+
+
+def unexamined(e: UnreadableError, sha256: str | None = None, size: int | None = None) -> Findings:
+    """What is said of a file that could not be examined."""
+    code = "container.limit" if isinstance(e, LimitError) else "container.unreadable"
+    return Findings(
+        sha256=sha256,
+        size=size,
+        facts=(Fact(code, Level.FAILURE, None, e.message),),
+        error=Problem(e.code, e.message, e.hint),
+        not_checked=("everything: the file could not be examined",),
+    )
+
+
+def judge(
+    path: str,
+    found: Findings,
+    policies: Sequence[str],
+    *,
+    assume_ai: bool = False,
+    notice_on_page: bool = False,
+    told: Sequence[Fact] = (),
+    named: bool = True,
+) -> Report:
+    """What each rule makes of the findings; ``told``: facts that are not in the file itself."""
+    facts = found.facts
+    if not found.error:
+        if assume_ai:
+            told = (*told, Fact("caller.ai", Level.INFORMATIONAL))
+        if notice_on_page:
+            # a notice that the label says was not drawn is then where the caller says it is
+            facts = tuple(f for f in facts if f.code != "notice.absent")
+            told = (*told, Fact("notice.on-page", Level.INFORMATIONAL, "notice"))
+    facts = (*facts, *told)
+    results = {
+        i: () if found.error else engine.apply(p, facts)
+        for i, p in zip(engine.check(policies), policies, strict=True)
+    }
+    verdicts = {i: engine.decide(facts, rules) for i, rules in results.items()}
     return Report(
         path,
-        media_type=found.content.mime or found.medium.info.mime,
-        sha256=digest(),
-        size=len(data),
+        media_type=found.media_type,
+        sha256=found.sha256,
+        size=found.size,
         verdict=engine.worst(verdicts.values()),
         verdicts=verdicts,
         marks=found.marks,
-        evidence=(*_declared(facts), *found.evidence),
+        evidence=found.evidence,
         rules=tuple(r for rules in results.values() for r in rules),
-        facts=tuple(facts),
+        facts=facts,
         label=found.label,
-        not_checked=tuple(_not_checked(found)),
-        thumbnail=thumbnails.make(data) if thumbnail else None,
+        error=found.error,
+        not_checked=found.not_checked,
+        named=named,
+        thumbnail=found.thumbnail,
     )
 
 
@@ -518,11 +613,7 @@ def load(source: Source, limits: Limits) -> tuple[bytes, Sidecar | None]:
     if isinstance(source, bytes):
         return media.whole(io.BytesIO(source), limits), None
     if isinstance(source, str | Path):
-        data = files.read(Path(source), limits.max_bytes)
-        beside = files.sidecar_of(path := Path(source))
-        if beside is None:
-            return data, None
-        return data, Sidecar(files.read(beside, limits.max_inflated), files.names_exactly(beside, path))
+        return files.read(source, limits.max_bytes), Sidecar.beside(source, limits.max_inflated)
     return media.whole(source, limits), None
 
 
@@ -561,17 +652,3 @@ def _not_checked(found: Survey) -> Iterator[str]:
         yield "who made the time-stamp"
     if any(f.code == "c2pa.identity.unchecked" for f in found.facts):
         yield "who is named in the Content Credentials"
-
-
-def verify_many(
-    paths: Iterable[str | Path],
-    *,
-    jobs: int = 1,
-    **options: Any,
-) -> Iterator[Report]:
-    """`verify` over files and folders, in a stable order; takes the options of `verify`."""
-
-    def one(found: files.Found) -> Report:
-        return replace(verify(found.path, **options), named=found.named)
-
-    yield from batch.in_order(one, files.collect(paths), jobs)

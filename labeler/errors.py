@@ -46,6 +46,12 @@ class UnsupportedError(UnreadableError):
     code = "unreadable.unsupported"
 
 
+class MissingError(UnreadableError):
+    """A file that should be there is not."""
+
+    code = "unreadable.missing"
+
+
 class LimitError(UnreadableError):
     """A limit on size, pixels, recursion or decompression was hit."""
 

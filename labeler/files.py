@@ -1,12 +1,15 @@
-"""Files: found in folders, read within limits, written whole or not at all."""
+"""Files: read within limits, with their sidecars; written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,59 +19,10 @@ from labeler.errors import LimitError, UnreadableError, UsageError, WriteError
 SIDECAR = ".c2pa"
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file to look at; ``named`` = the caller named it, so that an unsupported kind is an error.
-
-    ``base`` is the folder it was found in: what an output folder mirrors.
-    """
-
-    path: Path
-    named: bool
-    base: Path
-
-    @property
-    def relative(self) -> Path:
-        """Below ``base``."""
-        return self.path.relative_to(self.base)
-
-
-def collect(paths: Iterable[str | Path]) -> Iterator[Found]:
-    """Named files, and the files of folders in a stable order; sidecars and hidden files are no inputs."""
-    for given in map(Path, paths):
-        if not given.is_dir():
-            yield Found(given, True, given.parent)
-            continue
-        closed: list[OSError] = []  # folders that cannot be read
-        for folder, folders, names in os.walk(given, onerror=closed.append):
-            folders[:] = sorted(n for n in folders if not n.startswith("."))
-            for name in sorted(names):
-                path = Path(folder, name)
-                if not name.startswith(".") and path.suffix != SIDECAR and path.is_file():
-                    yield Found(path, False, given)
-        yield from (Found(Path(e.filename), True, given) for e in closed)
-
-
-def orphans(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Sidecars in these folders whose file is gone."""
-    for given in map(Path, paths):
-        for sidecar in sorted(given.rglob(f"*{SIDECAR}")) if given.is_dir() else ():
-            if sidecar.is_file() and not next(_owners(sidecar), None):
-                yield sidecar
-
-
-def _is_file(path: Path) -> bool:
-    """False too where the name is longer than a name can be."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def _owners(sidecar: Path) -> Iterator[Path]:
     """``FILE.EXT`` of ``FILE.EXT.c2pa``, then every ``FILE.*`` of ``FILE.c2pa``."""
     exact = sidecar.with_suffix("")
-    if _is_file(exact):
+    if os.path.isfile(exact):  # False too where the name is longer than a name can be
         yield exact
     with contextlib.suppress(OSError):
         for sibling in sorted(sidecar.parent.iterdir()):
@@ -76,41 +30,105 @@ def _owners(sidecar: Path) -> Iterator[Path]:
                 yield sibling
 
 
-def sidecar_of(path: Path) -> Path | None:
+def sidecar_of(path: str | Path) -> Path | None:
     """The sidecar beside this file: ``FILE.EXT.c2pa``, else ``FILE.c2pa`` when no other file shares it."""
-    exact = path.with_name(path.name + SIDECAR)
-    if _is_file(exact):
-        return exact
-    shared = path.with_suffix(SIDECAR)
-    if shared != path and _is_file(shared) and list(_owners(shared)) == [path]:
-        return shared
+    name = os.fspath(path)
+    if os.path.isfile(name + SIDECAR):
+        return Path(name + SIDECAR)
+    shared = os.path.splitext(name)[0] + SIDECAR
+    if shared != name and os.path.isfile(shared) and list(_owners(Path(shared))) == [Path(path)]:
+        return Path(shared)
     return None
 
 
-def names_exactly(sidecar: Path, path: Path) -> bool:
-    """Whether the sidecar's name can speak of no other file."""
-    return sidecar.name == path.name + SIDECAR
+@dataclass(frozen=True)
+class Sidecar:
+    """A manifest store beside a file; ``exact``: its name can speak of no other file."""
+
+    data: bytes
+    exact: bool = True
+
+    @classmethod
+    def beside(cls, path: str | Path, limit: int) -> Sidecar | None:
+        """Of this file.
+
+        Raises:
+            UnreadableError: it cannot be read. LimitError: it is larger than ``limit`` bytes.
+        """
+        found = sidecar_of(path)
+        return cls(read(found, limit), found.name == os.path.basename(path) + SIDECAR) if found else None
+
+    @property
+    def key(self) -> str:
+        """What findings depend on: its SHA-256, and whether its name is exact."""
+        return hashlib.sha256(self.data).hexdigest() + ("" if self.exact else " shared")
 
 
-def read(path: Path, limit: int) -> bytes:
+def opened(path: str | Path) -> io.FileIO:
+    """Raises UnreadableError: it cannot be opened, or is no regular file."""
+    try:
+        file = io.FileIO(os.fspath(path), opener=_open)
+    except OSError as e:
+        raise UnreadableError(f"it cannot be read ({e.strerror}).", "Check path and permissions.") from e
+    except ValueError as e:
+        raise UnreadableError("it cannot be read: no file has such a name.", "Check the path.") from e
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnreadableError("it is not a regular file.", "Name a file or a folder.")
+    return file
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a FIFO that nobody writes to would block
+
+
+def read(path: str | Path, limit: int) -> bytes:
     """The whole file.
 
     Raises:
         UnreadableError: it cannot be read. LimitError: it is larger than ``limit`` bytes.
     """
     try:
-        # a FIFO that nobody writes to would block
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as f:
-            if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
-                raise UnreadableError("it is not a regular file.", "Name a file or a folder.")
-            data = f.read(limit + 1)
+        with opened(path) as f:
+            parts, size = list[bytes](), os.fstat(f.fileno()).st_size
+            count = size if size > limit else 0
+            while count <= limit and (part := f.read(max(size + 1 - count, 1 << 16))):
+                parts.append(part)
+                count += len(part)
     except OSError as e:
         raise UnreadableError(f"it cannot be read ({e.strerror}).", "Check path and permissions.") from e
     except MemoryError as e:
-        raise LimitError("it does not fit into memory.", "Use a machine with more memory.") from e
-    if len(data) > limit:
+        raise LimitError("it does not fit into memory.", "Allow more, or use a larger machine.") from e
+    if count > limit:
         raise LimitError(f"it has more than {limit} bytes.", "Raise the limit if you trust it.")
-    return data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    whole, view = hashlib.sha256(), _buffer()
+    with opened(path) as f:
+        try:
+            while count := f.readinto(view):
+                whole.update(view[:count])
+        except OSError as e:
+            raise UnreadableError(f"it cannot be read ({e.strerror}).", "Check path and permissions.") from e
+    return whole.hexdigest()
+
+
+_local = threading.local()
+
+
+def _buffer() -> memoryview:
+    """The same memory for every file: fresh pages would cost as much as half of the hashing."""
+    if not hasattr(_local, "view"):
+        _local.view = memoryview(bytearray(1 << 18))
+    view: memoryview = _local.view
+    return view
 
 
 def write(path: Path, data: bytes, *, like: Path | None = None, backup: str | None = None) -> None:

@@ -32,7 +32,8 @@ def has_words(key: str) -> bool:
 
 def printable(text: object) -> str:
     """A name or value from outside: control, format and bidi characters and lone surrogates are escaped."""
+    if (text := str(text)).isprintable():
+        return text
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in str(text)
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
     )

@@ -53,6 +53,8 @@ def _from_plugins(fields: tuple[Field, ...], data: bytes) -> Iterator[Evidence]:
                     shown, (found.source, found.generator, found.where, found.excerpt)
                 )
                 yield Evidence(source, name, Strength.WEAK, where, excerpt)
+        except MemoryError:
+            raise
         except Exception as e:  # a plugin may do anything
             warnings.warn(f"The evidence plugin {point!r} failed and was passed over: {e!r}", stacklevel=2)
 

@@ -48,8 +48,9 @@ class Settings:
         return engine.check(self.policies)
 
     def fails(self, report: Report) -> bool:
-        """Whether this file needs attention."""
-        return report.error is not None or report.verdict in self.fail_on
+        """Whether this file needs attention: a verdict, a mark that an older copy had, and nobody accepted it."""
+        lost = any(fact.code == "marks.lost" for fact in report.facts)
+        return not report.accepted and (report.error is not None or lost or report.verdict in self.fail_on)
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ _TOLD = frozenset(
     {
         "label.ai-part",
         "caller.ai",
+        "inventory.changed",
+        "baseline.accepted",
         "c2pa.signer.trusted",
         "c2pa.time.trusted",
         "c2pa.time.untrusted",

@@ -90,6 +90,22 @@ def from_files(paths: Iterable[str | Path], purpose: Purpose = Purpose.SIGNER) -
     return tuple(_from_file(Path(path), purpose) for path in paths)
 
 
+def chosen(
+    signers: Iterable[str | Path] = (), times: Iterable[str | Path] = (), persons: Iterable[str | Path] = ()
+) -> Anchors:
+    """The lists in these files, by purpose, and every list kept here.
+
+    Raises:
+        ConfigError: one cannot be read or holds no certificate.
+    """
+    return (
+        *from_files(signers),
+        *from_files(times, Purpose.TSA),
+        *from_files(persons, Purpose.IDENTITY),
+        *kept(),
+    )
+
+
 def known() -> Anchors:
     """The own identities and every list kept here."""
     return (*own_anchors(), *kept())
