@@ -16,7 +16,18 @@ from labeler.errors import LabelError, UnsupportedError, UsageError
 from labeler.words import printable
 
 from . import signing
-from .options import check_paths, inputs, interruptible, jobs, names, option, standard_input, which
+from .options import (
+    check_paths,
+    inputs,
+    interruptible,
+    jobs,
+    names,
+    option,
+    password,
+    password_file,
+    standard_input,
+    which,
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,8 @@ class _Outcome:
 @option("--tsa-optional", is_flag=True, help="Without its answer, sign without a time-stamp and say so.")
 @option("--prompt", help="The prompt; carried only with --with-prompt.")
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
+@password_file
+@option("--force", is_flag=True, help="Change documents that their owner has locked against changes.")
 @option("--dry-run", is_flag=True, help="Do everything but writing.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
@@ -213,6 +226,8 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "original": options["original"],
         "with_prompt": options["with_prompt"],
         "dry_run": dry,
+        "password": password(options["password_file"]),
+        "force": options["force"],
     }
 
     def work(item: tuple[Any, Path | None]) -> _Outcome:

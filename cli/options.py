@@ -17,6 +17,7 @@ from labeler.words import LANGS
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+_MAX_PASSWORD = 4096  # characters
 _NO_CONFIGURATION = frozenset(
     {"out", "out_dir", "in_place", "dry_run", "check", "files_from", "null", "update_baseline"}
 )
@@ -148,6 +149,32 @@ def trust(command: F) -> F:
 jobs = option(
     "--jobs", "-j", type=click.IntRange(1, 64), default=1, show_default=True, help="Files worked on at once."
 )
+
+
+password_file = option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its first line is the password of encrypted inputs; or set LABEL_PASSWORD.",
+)
+
+
+def password(file: Path | None) -> str | None:
+    """From the file, else from ``LABEL_PASSWORD``; never from the arguments, which other users of a machine see.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds none.
+    """
+    if file is None:
+        return os.environ.get("LABEL_PASSWORD") or None
+    try:
+        with file.open(encoding="utf-8") as f:
+            word = f.readline(_MAX_PASSWORD).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"The password file {file} cannot be read ({e}).", "Check --password-file.") from e
+    if not word:
+        raise ConfigError(f"The password file {file} holds no password in its first line.", "Write it there.")
+    return word
 
 
 def size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:

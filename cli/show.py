@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from labeler.words import has_words, printable, say
 
-from .options import option, standard_input, trust, ui_lang
+from .options import option, password, password_file, standard_input, trust, ui_lang
 
 _LABEL = (
     "system",
@@ -29,13 +30,15 @@ _LABEL = (
 @click.command("show")
 @click.argument("path", type=click.Path(), metavar="FILE")
 @trust
+@password_file
 @option("--show-values", is_flag=True, help="Show the prompt too, if the label carries it.")
 @ui_lang
-def command(path: str, show_values: bool, ui_lang: str, **trusted: Any) -> int:
+def command(path: str, password_file: Path | None, show_values: bool, ui_lang: str, **trusted: Any) -> int:
     """Tell in plain words everything that FILE says about AI."""
     from labeler import verify
 
-    report = verify(standard_input() if path == "-" else path, **trusted)
+    source = standard_input() if path == "-" else path
+    report = verify(source, password=password(password_file), **trusted)
     for line in _lines(report, ui_lang, show_values):
         click.echo(line)
     return 3 if report.error else 0

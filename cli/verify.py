@@ -15,7 +15,19 @@ from labeler.errors import UsageError
 from labeler.reports import FORMATS, by_suffix
 
 from .batch import ProgressBar, known, workers
-from .options import check_paths, inputs, interruptible, names, option, standard_input, trust, ui_lang, which
+from .options import (
+    check_paths,
+    inputs,
+    interruptible,
+    names,
+    option,
+    password,
+    password_file,
+    standard_input,
+    trust,
+    ui_lang,
+    which,
+)
 
 
 @click.command("verify")
@@ -42,6 +54,7 @@ from .options import check_paths, inputs, interruptible, names, option, standard
     help="The page around it carries the notice; the report says that you said so.",
 )
 @trust
+@password_file
 @option("--format", "style", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file.")
 @option(
@@ -89,6 +102,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         "depth": options["depth"],
         "assume_ai": options["assume_ai"],
         "notice_on_page": options["notice_on_page"],
+        "password": password(options["password_file"]),
         **{k: options[k] for k in ("trust", "trust_tsa", "trust_identity")},
         "thumbnail": not options["no_thumbnails"] and any(style == "html" for style, _ in outputs),
     }

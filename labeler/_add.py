@@ -20,12 +20,15 @@ from labeler import files, media, notices, persons, surfaces
 from labeler._verify import Source, Survey, load, survey
 from labeler.errors import (
     LabelError,
+    LimitError,
+    LockedError,
     NoticeError,
     ReadBackError,
     SigningError,
     TamperedError,
     TimeStampError,
     UnreadableError,
+    UnsupportedError,
     UsageError,
     WriteError,
 )
@@ -33,7 +36,16 @@ from labeler.facts import Fact, Level, Reading, Status
 from labeler.files import Sidecar
 from labeler.label import Involvement, Label
 from labeler.marks import exif, tc260, xmp
-from labeler.media.base import ExactMedium, Limits, Medium, Painted, RasterSurface, Slot, Surface
+from labeler.media.base import (
+    ExactMedium,
+    Limits,
+    Medium,
+    Painted,
+    RasterSurface,
+    RepairableMedium,
+    Slot,
+    Surface,
+)
 from labeler.policy import engine
 from labeler.policy.engine import Asks, RuleStatus
 from labeler.signing import identity as identities
@@ -115,6 +127,8 @@ def add(
     backup: str | None = None,
     dry_run: bool = False,
     name: str | None = None,
+    password: str | None = None,
+    force: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Receipt:
     """Write a labelled copy of ``source`` to ``target``.
@@ -127,7 +141,9 @@ def add(
     receipt's degradations say so. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done,
     and the mandatory rules that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and
     ``publisher_code`` stand for the names in a TC260 label. ``original`` is what a modified picture was made from.
-    The same label on a file whose marks are all valid changes nothing.
+    The same label on a file whose marks are all valid changes nothing. ``password`` opens encrypted content, which
+    stays encrypted; ``force`` changes what its owner has locked against changes. Damaged content that other software
+    still shows is rebuilt first, and the receipt says so.
 
     Raises:
         UsageError: the request contradicts itself or the file. TamperedError: the source's own marks contradict its
@@ -151,18 +167,15 @@ def add(
         raise UsageError(f"{backup!r} is no suffix for a backup.", "Use one like .orig.")
     try:
         data, found_beside = load(source, limits)
-        found = survey(
-            data,
-            title,
-            sidecar=found_beside,
-            anchors=trust.own_anchors,
-            depth="default",
-            limits=limits,
-            essence=True,
-        )
+        data, found, damage = _examined(data, title, found_beside, limits, password)
+        if damage and in_place and not backup:
+            raise UsageError(
+                f"{damage}; in its place would stand what could be found of it.",
+                "Pass --backup SUFFIX to keep it, or write the copy elsewhere.",
+            )
         fits = not any(f.code == "sidecar.foreign" for f in found.facts)
         beside = found_beside.data if found_beside and fits else None
-        _refuse(found, label, sidecar, beside, original)
+        _refuse(found, label, sidecar, beside, original, force)
         prompt = label.prompt
         label = replace(
             label,
@@ -170,7 +183,10 @@ def add(
             content_id=found.label.content_id if found.label else label.content_id,
         )
         wants = engine.asks(policies)
-        work = _Work(title, data, beside, found, label, langs, limits, wants, codes, detached=sidecar)
+        begin = functools.partial(
+            _Work, title, data, beside, found, label, langs, limits, wants, codes, password, damage, sidecar
+        )
+        work = begin()
         mode = work.mode(notice)
         if work.is_done(mode, stamped=bool(tsa)):
             made, signer = work.as_it_is(), None
@@ -185,9 +201,7 @@ def add(
             except TimeStampError as e:
                 if not tsa_optional:
                     raise
-                again = _Work(
-                    title, data, beside, found, label, langs, limits, wants, codes, detached=sidecar
-                )
+                again = begin()
                 if again.is_done(again.mode(notice), stamped=False):
                     made, signer = again.as_it_is(), None
                 else:
@@ -228,6 +242,34 @@ def add(
         data=made.data,
         sidecar_data=made.sidecar,
     )
+
+
+def _examined(
+    data: bytes, title: str, beside: Sidecar | None, limits: Limits, password: str | None
+) -> tuple[bytes, Survey, str]:
+    """What is labelled, what was seen in it, and, where it had to be rebuilt, a clause that says so."""
+    look = functools.partial(
+        survey,
+        name=title,
+        sidecar=beside,
+        anchors=trust.own_anchors,
+        depth="default",
+        limits=limits,
+        essence=True,
+        password=password,
+        whole=False,  # no rule for writing speaks of it
+    )
+    try:
+        return data, look(data), ""
+    except (LimitError, LockedError, UnsupportedError):
+        raise
+    except UnreadableError as e:
+        medium = media.unlocked(media.identify(io.BytesIO(data), title), password)
+        if not isinstance(medium, RepairableMedium):
+            raise
+        rebuilt = medium.rebuilt(io.BytesIO(data), limits)
+        damage = f"the source is damaged and was rebuilt with {rebuilt.found}; its bytes are not kept ({e.message})"
+        return rebuilt.data, look(rebuilt.data), damage
 
 
 def _destination(path: Path | None, target: str | Path | BinaryIO | None, in_place: bool) -> Path | None:
@@ -298,8 +340,18 @@ def _write(
 
 
 def _refuse(
-    found: Survey, label: Label, detached: bool, beside: bytes | None, original: object | None
+    found: Survey,
+    label: Label,
+    detached: bool,
+    beside: bytes | None,
+    original: object | None,
+    force: bool,
 ) -> None:
+    if found.content.forbidden and not force:
+        raise UsageError(
+            f"{found.content.forbidden}.",
+            "Give the owner's password; or pass --force if you have the right to change it.",
+        )
     if original is not None and label.involvement is not Involvement.MODIFIED:
         raise UsageError(
             "an original is named, but the label does not say modified.", "Pass --involvement modified."
@@ -345,6 +397,8 @@ def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | 
             f"Signed with the local identity {signer.name!r}: nobody else trusts it yet. Give others its certificate: "
             f"`label identity export {signer.name}`."
         )
+    if found.content.forbidden:
+        yield f"You asked for a change although {found.content.forbidden}."
     if signer and (told := profile.personal(signer.chain)):
         yield f"The certificate makes public, in every signed file: {', '.join(told)}."
     if found.layout and found.layout.mode != "none" and found.status("notice") is Status.INVALID:
@@ -426,12 +480,13 @@ class _Work:
         limits: Limits,
         asks: Asks,
         codes: tuple[str | None, str | None],
-        *,
+        password: str | None,
+        damage: str,
         detached: bool,
     ) -> None:
         self.title, self.data, self.beside, self.found = title, data, beside, found
         self.label, self.langs, self.limits = label, langs, limits
-        self.asks, self.codes = asks, codes
+        self.asks, self.codes, self.password = asks, codes, password
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
         self.detached = detached or beside is not None or Slot.C2PA not in found.takes
@@ -439,7 +494,7 @@ class _Work:
         self.undrawn: NoticeError | None = None
         self.sealed = ""
         self.written: list[str] = []  # kinds of marks in the metadata
-        self.degradations: list[str] = []
+        self.degradations: list[str] = [damage] if damage else []
         self.remarks: list[str] = []
 
     @property
@@ -664,7 +719,7 @@ class _Work:
             notices.words(x, self.medium.info.kind, self.langs).get(standing.tier)
             for x in (self.found.label, self.label)
         )
-        return old == new and standing.legible
+        return old == new and any(f.code == "notice.legible" for f in self.found.facts)
 
     def _put_metadata(self, data: bytes, layout: Layout, record: dict[str, Any]) -> bytes:
         """XMP, EXIF and the TC260 label, in one go."""
@@ -674,7 +729,9 @@ class _Work:
             more = {tc260.PROPERTY: chinese.texts["xmp"]} if "xmp" in chinese.texts else {}
             words = self._words(layout, notices.LANGS)
             old = self.found.content.slots.get(Slot.XMP)
-            puts[Slot.XMP], replaced = xmp.write(old, self.label, words, record, more)
+            puts[Slot.XMP], replaced = xmp.write(
+                old, self.label, words, record, more, captioned=self.found.content.captioned
+            )
             self.written.append("xmp")
             if replaced:
                 told = ", ".join(replaced)[:300]
@@ -798,6 +855,8 @@ class _Work:
             limits=self.limits,
             essence=True,
             signed=signed,
+            password=self.password,
+            whole=False,
         )
         seen = {f.code for f in again.facts}
         noticed = (

@@ -24,7 +24,18 @@ from labeler.files import Sidecar
 from labeler.label import Label
 from labeler.likeness import Likeness
 from labeler.marks import exif, tc260, xmp
-from labeler.media.base import Content, Field, KeepsPixels, Limits, Medium, Slot, Surface
+from labeler.media.base import (
+    Content,
+    DocumentMedium,
+    Field,
+    Inside,
+    KeepsPixels,
+    Limits,
+    Medium,
+    Part,
+    Slot,
+    Surface,
+)
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
@@ -207,16 +218,20 @@ def survey(
     limits: Limits,
     essence: bool = False,
     signed: Reading | None = None,
+    password: str | None = None,
+    whole: bool = True,
 ) -> Survey:
     """Read everything that speaks about AI in these bytes; ``anchors`` is asked only when something is signed.
 
     ``signed``: what the embedded manifest says, when it was validated a moment ago; it is not read again then.
+    ``password`` opens content that is encrypted. ``whole``: also what stands inside a document.
 
     Raises:
-        UnreadableError: not parsed to the end, or unsupported. LimitError: a limit was hit.
+        UnreadableError: not parsed to the end, or unsupported. LockedError: encrypted with another password.
+        LimitError: a limit was hit.
     """
     src = io.BytesIO(data)
-    medium = media.identify(src, name)
+    medium = media.unlocked(media.identify(src, name), password)
     content = medium.read(src, limits, essence=essence)
     facts = [Fact("container.parsed", Level.SUCCESS, None, medium.info.name)]
     if data[len(data) - content.trailing :].strip():
@@ -231,11 +246,18 @@ def survey(
         fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
     chinese = tc260.find((f.where, f.key, f.value) for f in fields)
     readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
+    document = Inside()
+    if whole and depth != "fast" and isinstance(medium, DocumentMedium):
+        document = medium.inside(src, limits)
+        facts += [f for part in document.parts for f in _part(part, anchors, limits)]
+    if document.unread:
+        facts.append(Fact("document.unread", Level.INFORMATIONAL, None, document.unread))
     surface = functools.cache(lambda: medium.surface(src, limits))
     pixels = _pixels(data, medium, surface, limits) if depth == "deep" else None
     if pixels:
         facts.append(Fact("pixels.searched", Level.INFORMATIONAL))
-    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data, pixels=pixels)]
+    traces = evidence.find((*fields, *document.fields), size=content.size, data=data, pixels=pixels)
+    readings += [_traced(t) for t in traces]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -314,9 +336,23 @@ def _pixels(
     from labeler.media.pixels import first_frame  # imports Pillow
 
     kept = None
-    with contextlib.suppress(UnreadableError):
+    with contextlib.suppress(UnreadableError, NoticeError):
         kept = surface() if medium.info.surface == "raster" else None
     return first_frame(kept if isinstance(kept, KeepsPixels) else data, limits)
+
+
+def _part(part: Part, anchors: Callable[[], Anchors], limits: Limits) -> Iterator[Fact]:
+    """Whether a part of a document is AI's, by its own marks and traces; a part says nothing of the whole."""
+    try:
+        if part.packet:
+            told = xmp.read(xmp.parse(part.packet)).facts
+        else:
+            told = survey(part.data, None, sidecar=None, anchors=anchors, depth="fast", limits=limits).facts
+    except UnreadableError:
+        return
+    said = [f for f in told if f.code in ("label.ai", "label.ai-part", "evidence.strong")]
+    if said:
+        yield Fact("label.ai-part", Level.SUCCESS, said[0].mark, f"{part.where}: {said[0].where}"[:200])
 
 
 def _traced(found: Evidence) -> Reading:
@@ -415,6 +451,10 @@ def _notice(
         fact = Fact("notice.mismatch", Level.FAILURE, "notice")
         return Mark("notice", Status.INVALID), (fact,)
     facts = [Fact(f"notice.{lang}", Level.SUCCESS, "notice", words[lang][:80]) for lang in seen.langs]
+    if seen.unseen:
+        facts.append(
+            Fact("notice.partly", Level.INFORMATIONAL, "notice", f"{seen.unseen} pages not looked at")
+        )
     if seen.layout and medium.info.kind == "image":
         told = f"{seen.layout.letters * 100:.1f} % of the short side"
         large = seen.layout.letters >= _LARGE * 0.999
@@ -457,6 +497,7 @@ def verify(
     name: str | None = None,
     sidecar: bytes | None = None,
     thumbnail: bool = False,
+    password: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Report:
     """What one file carries, and what each rule of the policies makes of it.
@@ -466,7 +507,7 @@ def verify(
     with certificates of those who vouch for signers, for time, for persons named; they come on top of the lists kept
     here (`label trust`) and the own identities. ``assume_ai``: the caller knows that AI made it. ``notice_on_page``:
     the caller knows that the page around it carries the notice; the report says so. ``thumbnail``: make a small
-    picture of it too.
+    picture of it too. ``password`` opens encrypted content.
 
     A file that cannot be examined is a report with an ``error``, not an exception.
 
@@ -483,6 +524,7 @@ def verify(
         sidecar=Sidecar(sidecar) if sidecar else None,
         limits=limits,
         thumbnail=thumbnail,
+        password=password,
     )
     path = str(source) if isinstance(source, str | Path) else name or "-"
     return judge(path, found, policies, assume_ai=assume_ai, notice_on_page=notice_on_page)
@@ -505,6 +547,7 @@ def examine(
     limits: Limits,
     likeness: bool = False,
     thumbnail: bool = False,
+    password: str | None = None,
 ) -> Findings:
     """Read one file; never raises for what it holds. ``likeness``: tell what finds other copies of the content."""
     digest = None
@@ -521,6 +564,7 @@ def examine(
             depth=depth,
             limits=limits,
             essence=likeness,
+            password=password,
         )
         mime = found.content.mime or found.medium.info.mime
         alike = likenesses.of(found.content, data) if likeness else None
@@ -643,6 +687,10 @@ def _not_checked(found: Survey) -> Iterator[str]:
     yield "captions beside the file"
     if any(f.code == "notice.unchecked" for f in found.facts):
         yield "the visible notice"
+    if any(f.code == "notice.partly" for f in found.facts):
+        yield "the visible notice on some of the pages"
+    if any(f.code == "document.unread" for f in found.facts):
+        yield "the text and pictures of some of the pages"
     if any(f.code == "container.trailing" for f in found.facts):
         yield "bytes after the container's end"
     yield from found.content.unread

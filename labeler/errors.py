@@ -58,6 +58,12 @@ class LimitError(UnreadableError):
     code = "unreadable.limit"
 
 
+class LockedError(UnreadableError):
+    """The content is encrypted, and its password was not given, or is another."""
+
+    code = "unreadable.locked"
+
+
 class TamperedError(LabelError):
     """The input's own marks contradict its bytes: labelling it would launder it."""
 

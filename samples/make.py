@@ -351,6 +351,53 @@ def _animate(path: Path) -> None:
     first.save(path, save_all=True, append_images=rest, duration=80, loop=0, quality=80)
 
 
+def report(path: Path) -> None:
+    """Two pages, written by hand: a chart and a table of what the steppe's weather might be."""
+    days, warm = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), (11, 14, 17, 13, 9, 12, 16)
+    blue, gold = "0 0.616 0.722", "0.961 0.745 0.235"
+    bars = "".join(
+        f"{gold if t == max(warm) else blue} rg {70 + 62 * i} 480 40 {11 * t} re f "
+        f"0 g BT /F1 11 Tf {78 + 62 * i} 462 Td ({day}) Tj 3 {24 + 11 * t} Td ({t}) Tj ET\n"
+        for i, (day, t) in enumerate(zip(days, warm, strict=True))
+    )
+    rows = "".join(
+        f"0.85 G 60 {688 - 26 * i} m 535 {688 - 26 * i} l S BT /F1 12 Tf 70 {696 - 26 * i} Td ({day}) Tj "
+        f"190 0 Td ({t} C) Tj 160 0 Td ({(3 * t) % 11} m/s) Tj ET\n"
+        for i, (day, t) in enumerate(zip(days, warm, strict=True))
+    )
+
+    def page(title: str, body: str, number: int) -> str:
+        return (
+            f"{blue} rg 0 792 595 50 re f 1 g BT /F2 22 Tf 60 808 Td ({title}) Tj ET\n0 g {body}"
+            f"0.4 g BT /F1 9 Tf 295 28 Td ({number}) Tj ET"
+        )
+
+    contents = page("A week on the steppe", bars, 1), page("The same in figures", rows, 2)
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R /Lang (en) >>",
+        "<< /Type /Pages /Kids [ 5 0 R 6 0 R ] /Count 2 >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>",
+        *(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] /Contents {number} 0 R "
+            "/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>"
+            for number in (7, 8)
+        ),
+        *(f"<< /Length {len(text)} >>\nstream\n{text}\nendstream" for text in contents),
+        "<< /Title (A week on the steppe) >>",
+    ]
+    out, places = "%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n"
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    out += (
+        f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R /Info 9 0 R >>\n"
+    )
+    path.write_bytes(f"{out}startxref\n{out.index('xref')}\n%%EOF\n".encode("ascii"))
+
+
 MAKERS: dict[str, Callable[[Path], object]] = {
     "steppe.jpg": lambda path: steppe().save(path, quality=86, optimize=True),
     "yurt.png": lambda path: yurt().save(path, optimize=True),
@@ -358,6 +405,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "eagle.webp": _animate,
     "ornament.svg": lambda path: path.write_text(ornament(), "utf-8"),
     "tamga.bmp": lambda path: tamga().save(path),
+    "report.pdf": report,
 }
 
 

@@ -174,6 +174,51 @@ def annotation(pdf: pikepdf.Pdf) -> None:
     pdf.pages[1].obj.Annots = Array([cover])
 
 
+def group(alpha: str) -> Callable[[pikepdf.Pdf], None]:
+    """What is drawn through a state that hides it."""
+    states = {
+        "transparent": Dictionary(ca=0),
+        "blended": Dictionary(BM=Name.Screen),
+    }
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        page = pdf.pages[1].obj
+        state = states.get(alpha) or Dictionary(
+            SMask=Dictionary(
+                S=Name.Luminosity,
+                G=pdf.make_stream(
+                    b"0 g 0 0 595 842 re f",
+                    Type=Name.XObject,
+                    Subtype=Name.Form,
+                    BBox=Array([0, 0, 595, 842]),
+                    Group=Dictionary(S=Name.Transparency, CS=Name.DeviceGray),
+                ),
+            )
+        )
+        page.Resources.ExtGState = Dictionary(Hide=state)
+        drawn = page.Contents[-1].read_bytes().replace(b" cm", b" cm /Hide gs", 1)
+        if alpha == "blended":  # onto white everything is white
+            drawn = drawn.replace(b"q ", b"q 1 g 0 0 595 842 re f ", 1)
+        page.Contents[-1] = Stream(pdf, drawn)
+
+    return change
+
+
+def field(pdf: pikepdf.Pdf) -> None:
+    """A form field over it, filled in white."""
+    annotation(pdf)
+    cover = pdf.pages[1].obj.Annots[0]
+    cover.Subtype, cover.FT, cover.T = Name.Widget, Name.Tx, "cover"
+    pdf.Root.AcroForm = Dictionary(Fields=Array([cover]), NeedAppearances=False)
+
+
+def small_page(size: float) -> Callable[[pikepdf.Pdf], None]:
+    def change(pdf: pikepdf.Pdf) -> None:
+        pdf.add_blank_page(page_size=(size, size))
+
+    return change
+
+
 HIDDEN: dict[str, Callable[[pikepdf.Pdf], None]] = {
     "covered": after(b"1 g 0 0 595 60 re f"),
     "covered-by-an-annotation": annotation,
@@ -189,6 +234,12 @@ HIDDEN: dict[str, Callable[[pikepdf.Pdf], None]] = {
     "cropped-away": lambda pdf: pdf.pages[1].obj.__setitem__("/CropBox", Array([0, 60, 595, 842])),
     "turned": lambda pdf: pdf.pages[1].obj.__setitem__("/Rotate", 90),
     "from-one-page": lambda pdf: pdf.pages[1].obj.__setitem__("/Contents", Stream(pdf, TEXT)),
+    "transparent": group("transparent"),
+    "blended-away": group("blended"),
+    "soft-mask": group("mask"),
+    "covered-by-a-field": field,
+    "tiny-page-added": small_page(20),
+    "huge-page-added": small_page(14_400),
     "page-added": lambda pdf: pdf.add_blank_page(page_size=(595, 842)) and None,
 }
 
@@ -301,3 +352,39 @@ def test_slots() -> None:
     content = MEDIUM.read(io.BytesIO(variant("xmp")), Limits())
     assert b"pdf:Producer" in content.slots[Slot.XMP]
     assert {(f.where, f.key) for f in content.fields} == {("pdf:info", "Title"), ("pdf:info", "Producer")}
+
+
+def corner(data: bytes) -> tuple[str, str]:
+    """Where the words of the notice stand on the first page, as a viewer shows it."""
+    import pypdfium2
+
+    page_ = pypdfium2.PdfDocument(data)[0]
+    words = page_.get_textpage()
+    found = words.search(RU[:20]).get_next()
+    assert found
+    left, low, _, _ = words.get_charbox(found[0])
+    width, height = page_.get_size()
+    return "head" if low > height / 2 else "foot", "right" if left > width / 3 else "left"
+
+
+def test_the_notice_stands_where_it_covers_least() -> None:
+    blocks = {"foot-left": b"20 10 60 30", "foot-right": b"400 10 60 30", "head-left": b"20 800 60 30"}
+    drawn = b"".join(b"%s re f " % b for b in blocks.values())
+    for content_, place in (
+        (TEXT, "foot-left"),
+        (blocks["foot-left"] + b" re f", "foot-right"),
+        (drawn, "head-right"),
+        (drawn + b"400 800 9 9 re f", "head-right"),
+        (b"0.8 g 0 0 595 842 re f", "foot-left"),
+    ):
+        data = saved(document(2, content=content_))
+        labelled = labeler.add(data, None, LABEL)
+        assert "-".join(corner(labelled.data)) == place, content_
+        assert labeler.verify(labelled.data).verdict == "labelled"
+        again = labeler.add(
+            labelled.data, None, Label(system="Kandinsky 5", publisher="Qala Media", provider="x")
+        )
+        assert "-".join(corner(again.data)) == place, "it does not wander"
+        assert labeler.add(
+            again.data, None, Label(system="Kandinsky 5", publisher="Qala Media", provider="x")
+        ).unchanged

@@ -27,7 +27,7 @@ def frames(data: bytes) -> list[tuple[object, Image.Image]]:
 def test_file_is_what_the_script_makes(name: str, tmp_path: Path) -> None:
     MAKERS[name](tmp_path / name)
     kept, made = (FOLDER / name).read_bytes(), (tmp_path / name).read_bytes()
-    if name.endswith(".svg"):
+    if name.endswith((".svg", ".pdf")):
         assert kept == made
         return
     # encoders and resamplers differ a little between versions of Pillow

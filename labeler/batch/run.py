@@ -76,6 +76,7 @@ def verify_many(
     trust_tsa: Sequence[str | Path] = (),
     trust_identity: Sequence[str | Path] = (),
     thumbnail: bool = False,
+    password: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     include: Sequence[str] = (),
@@ -92,7 +93,7 @@ def verify_many(
 ) -> Run:
     """`verify` over files, folders, and zip and tar archives, in a stable order.
 
-    ``include`` and ``exclude`` are patterns for names in folders and archives (see `Globs`). ``bounds``: of archives.
+    ``password`` opens encrypted content. ``include`` and ``exclude`` are patterns for names in folders and archives (see `Globs`). ``bounds``: of archives.
 
     The work is done by ``executor``, of any kind, or by ``jobs`` worker processes of our own (default: one for each
     core; 0: in this process), in each of which a file may take ``timeout`` seconds (60) and ``memory`` bytes (2 GiB).
@@ -109,7 +110,9 @@ def verify_many(
     """
     check(policies)
     anchors = lists.chosen(trust, trust_tsa, trust_identity)
-    how = How(depth, limits, anchors, bounds, likeness=against is not None, thumbnail=thumbnail)
+    how = How(
+        depth, limits, anchors, bounds, likeness=against is not None, thumbnail=thumbnail, password=password
+    )
     globs = Globs(tuple(include), tuple(exclude))
     listed, accepted, known = None, None, None
     if inventory:

@@ -90,7 +90,10 @@ class State:
 
     @functools.lru_cache(4)  # noqa: B019 - it lives as long as the run
     def _circumstances(self, how: How) -> bytes:
-        return hashlib.sha256(repr((how, self._own)).encode()).digest()
+        word = (how.password or "").encode()
+        # slow, so that nobody guesses a password from the file; a salt of its own would make it forget
+        slow = hashlib.pbkdf2_hmac("sha256", word, b"tanba state", 300_000) if word else b""
+        return hashlib.sha256(repr((how, slow, self._own)).encode()).digest()
 
     def known(self, keys: Sequence[bytes]) -> dict[bytes, Findings]:
         """What is known of these keys."""

@@ -51,6 +51,7 @@ class How:
     bounds: Bounds = field(default_factory=Bounds)
     likeness: bool = False
     thumbnail: bool = False
+    password: str | None = field(default=None, repr=False)
 
 
 def examine(items: Sequence[Item], how: How) -> Iterator[Findings]:
@@ -74,6 +75,7 @@ def examine(items: Sequence[Item], how: How) -> Iterator[Findings]:
             limits=how.limits,
             likeness=how.likeness,
             thumbnail=how.thumbnail,
+            password=how.password,
         )
 
 

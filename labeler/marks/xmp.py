@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from labeler.errors import LimitError, UnreadableError
 from labeler.facts import Fact, Level, Mark, Reading, Status
 from labeler.label import AI_SOURCE_TYPES, Label
+from labeler.marks import pdfa
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XML = "http://www.w3.org/XML/1998/namespace"
@@ -326,17 +327,22 @@ def write(
     notices: Mapping[str, str],
     record: Mapping[str, Any],
     more: Mapping[str, str] = MappingProxyType({}),
+    *,
+    captioned: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
     """The packet with our description in it; ``notices`` maps language to words, ``more`` other properties to texts.
 
     Properties of others stay byte for byte, except those that may stand only once and that we must say:
-    they are returned as ``name=value`` so that the receipt can tell. A caption of others is kept.
+    they are returned as ``name=value`` so that the receipt can tell. A caption of others is kept; ``captioned``: there
+    is one outside the packet, which ours would hide. What claims PDF/A describes our properties (see `pdfa`).
 
     Raises:
         UnreadableError: the existing packet cannot be parsed (nothing is overwritten blindly).
     """
     old = parse(packet) if packet else _empty()
     puts = _properties(label, notices, record) | {name: escape(text) for name, text in more.items()}
+    if captioned:
+        puts.pop("dc:description", None)
     own = old.own
     before = set(old.values("tanba:Notice"))
     inside = [p for p in old.properties if own and own[0] <= p.span[0] < own[1]]
@@ -372,7 +378,7 @@ def write(
             placed = True
         position = max(position, end)
     out += data[position:]
-    return bytes(out), tuple(replaced)
+    return pdfa.described(bytes(out)), tuple(replaced)
 
 
 def record(packet: Packet) -> dict[str, Any] | None:

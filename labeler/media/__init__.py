@@ -10,15 +10,21 @@ from labeler.errors import UnsupportedError
 from labeler.media.base import (
     Box,
     Content,
+    DocumentMedium,
     Embedded,
     ExactMedium,
     Field,
+    Inside,
     Limits,
+    LockableMedium,
     Medium,
     MediumInfo,
     PageSurface,
     Painted,
+    Part,
     RasterSurface,
+    Rebuilt,
+    RepairableMedium,
     Slot,
     Stream,
     Surface,
@@ -31,15 +37,21 @@ __all__ = [
     "MODULES",
     "Box",
     "Content",
+    "DocumentMedium",
     "Embedded",
     "ExactMedium",
     "Field",
+    "Inside",
     "Limits",
+    "LockableMedium",
     "Medium",
     "MediumInfo",
     "PageSurface",
     "Painted",
+    "Part",
     "RasterSurface",
+    "Rebuilt",
+    "RepairableMedium",
     "Slot",
     "Stream",
     "Surface",
@@ -48,6 +60,7 @@ __all__ = [
     "claims",
     "identify",
     "load",
+    "unlocked",
     "whole",
 ]
 
@@ -85,6 +98,11 @@ def all_media() -> tuple[Medium, ...]:
 def claims(name: str) -> bool:
     """Whether a medium claims the suffix of this name: its content is then expected to be readable."""
     return name.lower().endswith(tuple(suffix for medium in all_media() for suffix in medium.info.suffixes))
+
+
+def unlocked(medium: Medium, password: str | None) -> Medium:
+    """The medium, bound to the password if its files can be encrypted."""
+    return medium.unlocked(password) if password and isinstance(medium, LockableMedium) else medium
 
 
 def identify(src: BinaryIO, name: str | None = None) -> Medium:

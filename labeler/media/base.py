@@ -34,6 +34,7 @@ class Limits:
     max_inflated: int = 32 << 20  # decompressed metadata, bytes in total
     max_depth: int = 100
     max_frames: int = 2_000
+    max_pages: int = 200  # of a document, rendered and read; what comes after is told to be not checked
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,35 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Something in a document that can carry marks of its own, e.g. a picture; ``where``: its place, for people.
+
+    ``data``: a file, whole; or ``packet``: the XMP that the document keeps for it.
+    """
+
+    where: str
+    data: bytes = b""
+    packet: bytes = b""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What stands in a document: its text as fields, its parts, and what was not looked at."""
+
+    fields: tuple[Field, ...] = ()
+    parts: tuple[Part, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True)
 class Content:
     """A container taken apart, to its end.
 
     ``mime`` where it is more than the medium's. ``takes``: the slots that can be written into this one, where they are
     not all of the medium's, and ``why`` they are not. ``remark``: what writing into it changes besides. ``unread``: what
     was passed over, and why. ``measured``: its own length stands in it, which c2pa leaves as it was: see `ExactMedium`.
-    ``sealed``: why a visible change would break somebody's seal on it.
+    ``sealed``: why a visible change would break somebody's seal on it; ``forbidden``: why its owner does not want it
+    changed. ``captioned``: a field of the container's own holds a description.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
     on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
@@ -90,6 +113,8 @@ class Content:
     unread: tuple[str, ...] = ()
     measured: bool = False
     sealed: str = ""
+    forbidden: str = ""
+    captioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,6 +265,14 @@ class PageSurface(Protocol):
     def pages(self) -> Sequence[tuple[float, float]]:
         """Width and height of each page, pt."""
 
+    @property
+    def most(self) -> int:
+        """How many pages may be rendered to look for a notice."""
+
+    @property
+    def bare(self) -> PageSurface:
+        """The same pages without any notice of ours."""
+
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
         """Put a notice on these pages, by their number from 0, and take away any of ours that is there.
 
@@ -317,6 +350,41 @@ class ExactMedium(Medium, Protocol):
 
         For stores with the same ``start`` and ``length`` all other bytes are the same: only then can a hash that was
         taken with a placeholder hold. Raises: UnreadableError: malformed.
+        """
+
+
+@runtime_checkable
+class LockableMedium(Medium, Protocol):
+    """One whose files can be encrypted. Without a password it reads those that everybody may open."""
+
+    def unlocked(self, password: str) -> Medium:
+        """The same medium, bound to this password; files that are not encrypted it reads as ever."""
+
+
+@runtime_checkable
+class DocumentMedium(Medium, Protocol):
+    """One whose text and pictures are known only when its pages are laid out, which takes longer than `read`."""
+
+    def inside(self, src: BinaryIO, limits: Limits) -> Inside:
+        """Of the first ``limits.max_pages`` pages. Raises: UnreadableError: malformed. LimitError: a limit was hit."""
+
+
+class Rebuilt(NamedTuple):
+    """A file made anew of what could be found in a damaged one, and what that is, e.g. ``3 pages``."""
+
+    data: bytes
+    found: str
+
+
+@runtime_checkable
+class RepairableMedium(Medium, Protocol):
+    """One whose damaged files can be made whole, at the price of their bytes."""
+
+    def rebuilt(self, src: BinaryIO, limits: Limits) -> Rebuilt:
+        """What other software shows of a file that `read` cannot parse.
+
+        Raises:
+            UnreadableError: nothing could be found, or the file would lose more than its bytes. LimitError.
         """
 
 

@@ -6,51 +6,70 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pikepdf
 
 from labeler import fonts
-from labeler.errors import UnreadableError
+from labeler.errors import LimitError, UnreadableError
 from labeler.fonts import subset
-from labeler.media import pdf_tags
+from labeler.media import pdf_archive, pdf_tags
 from labeler.media.base import Box, Limits, Line, Painted, Stamp
+from labeler.media.pdf_bounds import Drawing, inflated
 from labeler.media.pdf_update import Ref, Update, changed, dictionary, opened, pages, raw, ref, stream
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _MAX_SIDE = 14_400  # user units, ISO 32000-1 Annex C
+_GREY = b"[ /CalGray << /WhitePoint [ 0.9505 1 1.089 ] /Gamma 2.2 >> ]"
+_SAVE, _RESTORE = pikepdf.Operator("q"), pikepdf.Operator("Q")
 _rendering = threading.Lock()  # pdfium is not thread-safe
 
 
 class Pages:
     """A PDF that is stamped on, and looked at."""
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        self.data, self.limits = data, limits
+    def __init__(self, data: bytes, limits: Limits, password: str = "") -> None:
+        self.data, self.limits, self.password = data, limits, password
 
     @cached_property
-    def _pdf(self) -> pikepdf.Pdf:
-        return opened(self.data)
+    def pdf(self) -> pikepdf.Pdf:
+        return opened(self.data, self.password)
 
     @cached_property
     def _pages(self) -> list[pikepdf.Object]:
-        return pages(self._pdf, self.limits.max_parts)
+        return pages(self.pdf, self.limits.max_parts)
 
     @cached_property
     def _views(self) -> list[View]:
         return [View(page) for page in self._pages]
 
     @property
+    def most(self) -> int:
+        return self.limits.max_pages
+
+    @property
     def pages(self) -> Sequence[tuple[float, float]]:
         return [view.size for view in self._views]
 
+    @property
+    def bare(self) -> Pages:
+        if any(pdf_tags.is_ours(c) for page in self._pages for c in _contents(page)):
+            return Pages(self.stamp({}).data, self.limits, self.password)
+        return self
+
     def stamp(self, stamps: Mapping[int, Stamp]) -> Painted:
-        update = Update(self.data, self._pdf)
-        ink = _Ink(update, frozenset(c for s in stamps.values() for line in s.lines for c in line.text))
+        update = Update(self.data, self.pdf)
+        archive = pdf_archive.claimed(pdf_archive.metadata(self.pdf, self.limits))
+        ink = _Ink(
+            update,
+            frozenset(c for s in stamps.values() for line in s.lines for c in line.text),
+            archive,
+            self.limits,
+        )
         for number, page in enumerate(self._pages):
             before = _contents(page)
             kept = [c for c in before if not pdf_tags.is_ours(c)]
@@ -65,6 +84,7 @@ class Pages:
         from PIL.Image import Resampling
 
         view = self._views[page]
+        self._drawing.check(self._pages[page], _inherited(self._pages[page], "/Resources"))
         try:
             with _rendering:
                 shown = self._document[page]
@@ -97,11 +117,61 @@ class Pages:
         )
         return picture.convert("RGB").resize(size, Resampling.BILINEAR, exact)
 
+    def pictures(self, page: int) -> Iterator[pikepdf.Stream]:
+        """The pictures that a page may draw, those of its forms too; each once for the document."""
+        queue = [_inherited(self._pages[page], "/Resources")]
+        while queue:
+            resources = queue.pop()
+            objects = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
+            for drawn in objects.values() if isinstance(objects, pikepdf.Dictionary) else ():
+                if not isinstance(drawn, pikepdf.Stream) or drawn.objgen in self._met:
+                    continue
+                self._met.add(drawn.objgen)
+                if len(self._met) > self.limits.max_parts:
+                    raise LimitError("The PDF has too many parts.", "Raise the limit if you trust it.")
+                if drawn.get("/Subtype") == "/Image":
+                    yield drawn
+                else:
+                    queue.append(drawn.get("/Resources"))
+
+    @cached_property
+    def _met(self) -> set[tuple[int, int]]:
+        return set()
+
+    def text(self, page: int) -> str:
+        """What a reader reads on a page. Raises: UnreadableError: it cannot be known. LimitError: too large."""
+        import pypdfium2
+
+        self._drawing.check(self._pages[page], _inherited(self._pages[page], "/Resources"))
+        try:
+            with _rendering:
+                shown = self._document[page]
+                words = shown.get_textpage()
+                said: str = words.get_text_bounded()
+                words.close()
+                shown.close()
+        except (pypdfium2.PdfiumError, ValueError, MemoryError) as e:
+            raise UnreadableError(
+                f"The text of page {page + 1} cannot be read ({e}).", "Save it again."
+            ) from e
+        return said
+
+    @cached_property
+    def _drawing(self) -> Drawing:
+        return Drawing(self.limits)
+
     @cached_property
     def _document(self) -> Any:
         import pypdfium2
 
-        return pypdfium2.PdfDocument(self.data)
+        try:
+            document = pypdfium2.PdfDocument(self.data, self.password or None)
+        except pypdfium2.PdfiumError:
+            if not self.password:
+                raise
+            document = pypdfium2.PdfDocument(self.data)  # as `opened` does
+        document.init_forms()  # a field too can cover something
+        return document
 
 
 class View:
@@ -156,14 +226,16 @@ class View:
 class _Ink:
     """The objects that all stamps of one update share."""
 
-    def __init__(self, update: Update, letters: frozenset[str]) -> None:
-        self.update = update
-        self.font = _font(update, letters) if letters else (0, 0)
+    def __init__(self, update: Update, letters: frozenset[str], archive: str, limits: Limits) -> None:
+        self.update, self.limits = update, limits
+        self.font = _font(update, letters, listed=archive.startswith("1")) if letters else (0, 0)
+        # PDF/A takes the colours of a device only where an output intent says which device
+        self.calibrated = bool(archive) and "/OutputIntents" not in update.pdf.Root
         self.made: dict[object, Ref] = {}
         self.key = pdf_tags.next_key(update.pdf)
 
     def stamped(
-        self, page: pikepdf.Object, view: View, contents: list[pikepdf.Object], stamp: Stamp
+        self, page: pikepdf.Object, view: View, contents: list[pikepdf.Stream], stamp: Stamp
     ) -> bytes:
         """The page's dictionary with the notice."""
         resources = _inherited(page, "/Resources")
@@ -172,7 +244,7 @@ class _Ink:
         objects = objects if isinstance(objects, pikepdf.Dictionary) else pikepdf.Dictionary()
         taken = {k for k, v in objects.items() if not pdf_tags.is_ours(v)}
         name = next(n for n in (pdf_tags.OURS + "~" * i for i in range(len(taken) + 1)) if n not in taken)
-        more, left = _unbalanced(self.update.pdf, contents)
+        more, left = _unbalanced(self.update.pdf, contents, self.limits)
         place = view.matrix(stamp)
         before = self._content(b"q\n" * (1 + more))
         drawn = b"q %s cm %s Do Q" % (b" ".join(map(_number, place)), name.encode())
@@ -184,7 +256,8 @@ class _Ink:
                 self.update, page, form, self.key, list(dict.fromkeys(x.lang for x in stamp.lines))
             )
         if self.key is None:
-            drawn = b"/Artifact << /Type /Pagination /Subtype /Footer >> BDC %s EMC" % drawn
+            kind = b"/Header" if 2 * stamp.box.y < view.size[1] else b"/Footer"
+            drawn = b"/Artifact << /Type /Pagination /Subtype %s >> BDC %s EMC" % (kind, drawn)
         self.key = None
         after = self._content(b"\n%s%s\n" % (b"Q\n" * (1 + left), drawn))
         entries: dict[str, bytes | None] = {
@@ -206,22 +279,30 @@ class _Ink:
         key = (stamp.box.w, stamp.box.h, stamp.em, stamp.lines, parents)
         if key not in self.made:
             w, h = stamp.box.w, stamp.box.h
-            body = b"q 1 g 0 0 %d %d re f 0 G 0.5 w 0.25 0.25 %s %s re S Q\n0 g\n" % (
+            fill, line = (b"sc", b"SC") if self.calibrated else (b"g", b"G")
+            body = b"/G cs /G CS\n" if self.calibrated else b""
+            body += b"q 1 %s 0 0 %d %d re f 0 %s 0.5 w 0.25 0.25 %s %s re S Q\n0 %s\n" % (
+                fill,
                 w,
                 h,
+                line,
                 _number(w - 0.5),
                 _number(h - 0.5),
+                fill,
             )
             for number, (lang, lines) in enumerate(itertools.groupby(stamp.lines, lambda line: line.lang)):
                 tag = b"/Span << /Lang (%s) >>" % pdf_tags.LANGS[lang]
                 if parents is not None:
                     tag = b"/P << /MCID %d >>" % number
                 body += b"%s BDC\n%sEMC\n" % (tag, b"".join(_text(line, stamp.em, h) for line in lines))
+            resources = {"/Font": dictionary({"/F": ref(self.font)})}
+            if self.calibrated:
+                resources["/ColorSpace"] = dictionary({"/G": _GREY})
             entries = {
                 "/Type": b"/XObject",
                 "/Subtype": b"/Form",
                 "/BBox": b"[ 0 0 %d %d ]" % (w, h),
-                "/Resources": dictionary({"/Font": dictionary({"/F": ref(self.font)})}),
+                "/Resources": dictionary(resources),
                 pdf_tags.OURS: b"true",
             }
             if parents is not None:
@@ -237,15 +318,22 @@ def _text(line: Line, em: float, height: float) -> bytes:
     return b"BT /F %s Tf 1 0 0 1 %s Tm <%s> Tj ET\n" % (_number(em), place, glyphs)
 
 
-def _font(update: Update, letters: frozenset[str]) -> Ref:
-    """The notice font with these letters: ISO 32000-2, 9.7 (a Type 0 font over TrueType outlines)."""
+def _font(update: Update, letters: frozenset[str], *, listed: bool) -> Ref:
+    """The notice font with these letters: ISO 32000-2, 9.7 (a Type 0 font over TrueType outlines).
+
+    ``listed``: with the set of its glyphs, which PDF/A-1 demands (ISO 19005-1, 6.3.5) and PDF 2.0 has no more.
+    """
     file = subset.truetype(letters)
     ids = subset.glyph_ids()
     name = b"/TANBAA+NotoSans-Medium"
     program = update.add(_deflated({"/Length1": b"%d" % len(file)}, file))
+    glyphs = (
+        {"/CIDSet": ref(update.add(_deflated({}, _cid_set([ids[c] for c in letters]))))} if listed else {}
+    )
     descriptor = update.add(
         dictionary(
             {
+                **glyphs,
                 "/Type": b"/FontDescriptor",
                 "/FontName": name,
                 "/Flags": b"4",
@@ -289,6 +377,14 @@ def _font(update: Update, letters: frozenset[str]) -> Ref:
     )
 
 
+def _cid_set(ids: Sequence[int]) -> bytes:
+    """A bit for each glyph, the first one highest: ISO 32000-1, 9.8.3.2."""
+    bits = bytearray(max(ids) // 8 + 1)
+    for glyph in (0, *ids):
+        bits[glyph // 8] |= 0x80 >> glyph % 8
+    return bytes(bits)
+
+
 def _to_unicode(letters: Mapping[int, str]) -> bytes:
     """ISO 32000-2, 9.10.3."""
     rows = [
@@ -318,7 +414,7 @@ def _list(items: Any) -> bytes:
     return b"[ %s ]" % b" ".join(items)
 
 
-def _contents(page: pikepdf.Object) -> list[pikepdf.Object]:
+def _contents(page: pikepdf.Object) -> list[pikepdf.Stream]:
     there = page.get("/Contents")
     if isinstance(there, pikepdf.Array):
         return [c for c in there if isinstance(c, pikepdf.Stream)]
@@ -347,14 +443,16 @@ def _rectangle(value: object) -> tuple[float, float, float, float] | None:
     return (x0, y0, x1, y1) if sane and x1 > x0 and y1 > y0 else None
 
 
-def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Object]) -> tuple[int, int]:
+def _unbalanced(pdf: pikepdf.Pdf, contents: list[pikepdf.Stream], limits: Limits) -> tuple[int, int]:
     """How many more states a page's content restores than it saves, and how many it leaves saved."""
     depth = low = 0
     try:
-        whole = pikepdf.Stream(pdf, b"\n".join(c.read_bytes() for c in contents))
+        whole = pikepdf.Stream(pdf, b"\n".join(inflated(c, limits) for c in contents))
         for token in pikepdf.parse_content_stream(whole, "q Q"):
-            depth += 1 if str(token.operator) == "q" else -1
+            depth += 1 if token.operator == _SAVE else -1 if token.operator == _RESTORE else 0
             low = min(low, depth)
-    except pikepdf.PdfError:
+    except (pikepdf.PdfError, UnreadableError) as e:
+        if isinstance(e, LimitError):
+            raise
         return 0, 0
     return -low, depth - low

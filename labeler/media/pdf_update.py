@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pikepdf
 
-from labeler.errors import LimitError, UnreadableError
+from labeler.errors import LimitError, LockedError, UnreadableError
 from labeler.media.pdf_crypt import Cipher
 
 Ref = tuple[int, int]
@@ -26,8 +26,11 @@ _BEGUN = (
 _HEADER = re.compile(rb"%PDF-\d\.\d")
 _END = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF")
 _PART = re.compile(rb"\b(obj|xref)\b")
+_SPECIAL = re.compile(rb"[^!-~]|[#/()<>\[\]{}%]")  # what a name cannot hold as it is
 _JUNK = 1 << 10  # bytes after the end that every reader passes over
 _MAX_DEPTH = 100
+_UNNAMED = re.compile(r"stream <_io\.BytesIO[^>]*>:? ?")  # what qpdf calls a file in memory
+MEND = "It is damaged: `label add` writes a rebuilt copy; or open and save it in a program that shows it."
 
 
 class End(NamedTuple):
@@ -47,7 +50,7 @@ def end(data: bytes) -> End:
     rest = data[found.end() :] if found else b""
     if not found or len(rest) > _JUNK or _PART.search(rest):
         raise UnreadableError(
-            "The PDF does not end where it should (startxref, %%EOF).", "Get the whole file again."
+            "The PDF does not end where it should (startxref, %%EOF).", f"Get the whole file again. {MEND}"
         )
     return End(int(found[1]), rest if rest in (b"\n", b"\r\n", b"\r") else b"")
 
@@ -145,12 +148,12 @@ class Update:
         for key in ("/Info", "/Encrypt"):
             if key in self.pdf.trailer:
                 entries[key] = raw(self.pdf.trailer[key])
-        ids = self.pdf.trailer.get("/ID")
-        if isinstance(ids, pikepdf.Array) and len(ids) and isinstance(ids[0], pikepdf.String):
+        first = self.pdf.trailer.get("/ID")
+        if isinstance(first, pikepdf.Array) and len(first) and isinstance(first[0], pikepdf.String):
             # of where things are, not of what they say: a manifest's bytes come after their place was hashed
             now = hashlib.md5(self.base[-4096:] + repr(offsets).encode(), usedforsecurity=False).digest()
             entries["/ID"] = b"[ <%s> <%s> ]" % (
-                bytes(ids[0]).hex().encode(),
+                bytes(first[0]).hex().encode(),
                 now.hex().encode(),
             )
         if not finished:
@@ -229,7 +232,7 @@ def raw(value: Any, depth: int = 0) -> bytes:
     if isinstance(value, bool):
         return b"true" if value else b"false"
     if isinstance(value, int | float | Decimal):
-        return f"{value:f}".rstrip("0").rstrip(".").encode() if not isinstance(value, int) else b"%d" % value
+        return f"{value:f}".encode() if not isinstance(value, int) else b"%d" % value
     if not isinstance(value, pikepdf.Object):
         raise TypeError(f"no PDF value: {type(value).__name__}")
     if value.is_indirect:
@@ -243,7 +246,13 @@ def raw(value: Any, depth: int = 0) -> bytes:
 
 def dictionary(entries: Mapping[str, bytes]) -> bytes:
     """Of names (with their slash, as pikepdf gives them) to written values."""
-    return b"<< %s >>" % b" ".join(bytes(pikepdf.Name(k).unparse()) + b" " + v for k, v in entries.items())
+    return b"<< %s >>" % b" ".join(_name(k) + b" " + v for k, v in entries.items())
+
+
+def _name(name: str) -> bytes:
+    """ISO 32000-2, 7.3.5; bytes that are no UTF-8 came as surrogates."""
+    written = name.encode("utf-8", "surrogateescape")[1:]
+    return b"/" + _SPECIAL.sub(lambda found: b"#%02x" % found[0][0], written)
 
 
 def changed(old: pikepdf.Object, entries: Mapping[str, bytes | None]) -> bytes:
@@ -262,26 +271,42 @@ def ref(of: Ref | pikepdf.Object) -> bytes:
     return b"%d %d R" % (of if isinstance(of, tuple) else of.objgen)
 
 
-def opened(data: bytes, password: str = "") -> pikepdf.Pdf:
-    """Parsed by qpdf, without its repairs.
+def opened(data: bytes, password: str = "", *, repair: bool = False) -> pikepdf.Pdf:
+    """Parsed by qpdf; only to ``repair`` it with guesses at what is damaged.
 
     Raises:
-        UnreadableError: it does not parse, or is encrypted with a password.
+        LockedError: encrypted with another password. UnreadableError: it does not parse.
     """
+    # a password that was given for a whole folder does not lock the files that need none
+    pdf = _open(data, "", repair)
+    if password and (pdf is None or pdf.is_encrypted):
+        pdf = _open(data, password, repair) or pdf
+    if pdf is None:
+        raise LockedError(
+            "The PDF is encrypted, and the password does not open it."
+            if password
+            else "The PDF is encrypted with a password.",
+            "Give its password: --password-file FILE, or LABEL_PASSWORD.",
+        )
+    return pdf
+
+
+def _open(data: bytes, password: str, repair: bool) -> pikepdf.Pdf | None:
+    """None: the password is another one."""
     try:
         return pikepdf.open(
             io.BytesIO(data),
             password=password,
-            attempt_recovery=False,
+            attempt_recovery=repair,
             suppress_warnings=True,
             inherit_page_attributes=False,  # it would move them into objects that no file has
         )
-    except pikepdf.PasswordError as e:
-        raise UnreadableError(
-            "The PDF is encrypted, and its password is not known.", "Give its password."
-        ) from e
+    except pikepdf.PasswordError:
+        return None
     except (pikepdf.PdfError, ValueError, RuntimeError, RecursionError) as e:
-        raise UnreadableError(f"The PDF cannot be parsed ({str(e)[:120]}).", "Open and save it again.") from e
+        why = _UNNAMED.sub("", str(e))[:120]
+        next_step = "Get the whole file again." if repair else MEND
+        raise UnreadableError(f"The PDF cannot be parsed ({why}).", next_step) from e
 
 
 def pages(pdf: pikepdf.Pdf, most: int) -> list[pikepdf.Object]:

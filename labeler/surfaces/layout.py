@@ -164,6 +164,7 @@ class Seen:
     layout: Layout | None = None
     contrast: float = 1
     doubt: str = ""  # it stands as claimed, but may look otherwise
+    unseen: int = 0  # pages that should show it and were not looked at
 
     @property
     def legible(self) -> bool:

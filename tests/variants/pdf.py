@@ -109,8 +109,9 @@ def tagged() -> bytes:
     return saved(pdf)
 
 
-def encrypted(R: int, **options: object) -> bytes:
-    locks = pikepdf.Encryption(owner="o", user="", R=R, **options)  # type: ignore[arg-type]
+def encrypted(R: int, user: str = "", allow: pikepdf.Permissions | None = None, **options: object) -> bytes:
+    allow = allow or pikepdf.Permissions(modify_assembly=True, modify_form=True)
+    locks = pikepdf.Encryption(owner="o", user=user, R=R, allow=allow, **options)  # type: ignore[arg-type]
     return saved(document(), encryption=locks, static_id=False)
 
 
@@ -142,6 +143,9 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "state-left": lambda: saved(document(content=b"q 2 0 0 2 0 0 cm q " + TEXT)),
     "state-lost": lambda: saved(document(content=b"Q Q " + TEXT)),
     "contents-split": lambda: saved(_split()),
+    "names-in-no-unicode": lambda: saved(document(content=TEXT.replace(b"/F1", b"/\xd0!"))).replace(
+        b"/F1 ", b"/\xd0! "
+    ),
     "rc4-40": lambda: encrypted(2, aes=False, metadata=False),
     "rc4-128": lambda: encrypted(3, aes=False, metadata=False),
     "aes-128": lambda: encrypted(4, aes=True),
@@ -156,3 +160,21 @@ def _split() -> pikepdf.Pdf:
         [Stream(pdf, b"q 0.5 0 0 0.5 0 0 cm"), Stream(pdf, TEXT), Stream(pdf, b"Q")]
     )
     return pdf
+
+
+def archive(level: str, more: str = "", *, intent: bool = False) -> bytes:
+    """One that claims PDF/A, e.g. ``2B``; ``more``: further RDF; ``intent``: with an output intent."""
+    pdf = document()
+    conformance = f"<pdfaid:conformance>{level[1:]}</pdfaid:conformance>" if level[1:] else ""
+    packet = (
+        '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+        f'xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>{level[0]}</pdfaid:part>{conformance}'
+        f'</rdf:Description>{more}</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    )
+    pdf.Root.Metadata = pdf.make_stream(packet.encode(), Type=Name.Metadata, Subtype=Name.XML)
+    if intent:
+        pdf.Root.OutputIntents = Array([Dictionary(Type=Name.OutputIntent, S=Name.GTS_PDFA1)])
+    out = io.BytesIO()
+    pdf.save(out, fix_metadata_version=False, static_id=True)
+    return out.getvalue()
