@@ -26,6 +26,7 @@ from variants.webp import PACKET, tiff
 
 import labeler
 from labeler.errors import LabelError, LimitError, NoticeError, UnreadableError, UsageError
+from labeler.marks import tc260
 from labeler.media import Box, Content, Limits, Slot, identify, load
 from labeler.media.bmff import Rewrite
 from labeler.media.heif import Heif, is_avif, is_heif, parse
@@ -927,7 +928,7 @@ def test_what_an_embedded_manifest_spoils_is_signed_beside(monkeypatch: pytest.M
         data = made(still(), order="between meta mdat", between=box(b"moov", items))
     receipt = labeler.add(data, None, label(), notice="none")
     assert receipt.sidecar_data and "sidecar" in receipt.marks
-    assert any("when a manifest was embedded, the coded content changed" in d for d in receipt.degradations)
+    assert any("with an embedded manifest the file did not read back" in d for d in receipt.degradations)
     assert read(receipt.data, essence=True).essence == read(data, essence=True).essence
 
 
@@ -1002,3 +1003,13 @@ def test_an_old_decoder_of_somebody_else_agrees(
         assert run.returncode == 0, (name, run.stdout, run.stderr)
         if name not in ("xmp-of-films", "animated"):  # this looks only into tracks there
             assert str(len(NEW)) in run.stdout, name
+
+
+def test_a_tc260_label_of_a_film_is_read_and_kept() -> None:
+    said = json.dumps(dict.fromkeys(tc260.KEYS, "x") | {"Label": "1"}).encode()
+    data = avif.tagged(avif.tags((b"AIGC", said)))
+    assert {m.kind for m in labeler.verify(data).marks if m.status == "present"} == {"tc260"}
+    receipt = labeler.add(data, None, label(), notice="none", policies=("kz", "cn"))
+    assert said in receipt.data and any(
+        "TC260 label that is there was kept" in d for d in receipt.degradations
+    )
