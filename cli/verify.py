@@ -30,10 +30,10 @@ from .options import check_paths, inputs, interruptible, names, option, standard
 )
 @option(
     "--depth",
-    type=click.Choice(["fast", "default"]),
+    type=click.Choice(["fast", "default", "deep"]),
     default="default",
     show_default=True,
-    help="fast: the container only; default: the visible notice too.",
+    help="fast: the container only; default: the visible notice too; deep: what generators hide in pixels too.",
 )
 @option("--assume-ai", is_flag=True, help="You know that AI made it: without a label it is unlabelled.")
 @option(

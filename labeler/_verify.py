@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from labeler import evidence, files, media, notices, persons, surfaces, thumbnails
 from labeler import likeness as likenesses
 from labeler.errors import ConfigError, LabelError, LimitError, UnreadableError, UnsupportedError
-from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
+from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength, Tells
 from labeler.files import Sidecar
 from labeler.label import Label
 from labeler.likeness import Likeness
@@ -29,8 +29,11 @@ from labeler.signing import trust as lists
 from labeler.signing.trust import Anchors
 from labeler.surfaces.layout import Layout, Seen
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SCHEMA_VERSION = 1
-Depth = Literal["fast", "default"]
+Depth = Literal["fast", "default", "deep"]
 Source = str | Path | bytes | BinaryIO
 _PARALLEL = 4 << 20  # from this size on, hashing beside validating is worth a thread
 # kinds without a medium of ours in which c2pa looks for a manifest all the same
@@ -160,7 +163,8 @@ class Report:
                     "generator": e.generator,
                     "strength": e.strength,
                     "where": e.where,
-                    "excerpt": e.excerpt[: None if show_values else 80],
+                    "excerpt": (show_values and e.value) or e.excerpt,
+                    "tells": e.tells,
                 }
                 for e in self.evidence
             ],
@@ -227,7 +231,10 @@ def survey(
         fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
     chinese = tc260.find((f.where, f.key, f.value) for f in fields)
     readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
-    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data)]
+    pixels = _pixels(data, limits) if depth == "deep" else None
+    if pixels:
+        facts.append(Fact("pixels.searched", Level.INFORMATIONAL))
+    readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data, pixels=pixels)]
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
@@ -299,13 +306,20 @@ def _read_manifests(
         yield reading
 
 
+def _pixels(data: bytes, limits: Limits) -> Image | None:
+    from labeler.media.pixels import first_frame  # imports Pillow
+
+    return first_frame(data, limits)
+
+
 def _traced(found: Evidence) -> Reading:
     """A generator's trace; a declared one is a label, and its source is the mark's kind."""
     where = f"{found.where} {found.excerpt}"
     if found.strength is Strength.DECLARED:
         mark = Mark(found.source, Status.PRESENT, {"where": where})
         return Reading((mark,), (Fact("label.ai", Level.SUCCESS, found.source, where),))
-    return Reading((), (Fact(f"evidence.{found.strength}", Level.INFORMATIONAL, None, where),), (found,))
+    what = found.strength if found.tells is Tells.MADE else found.tells
+    return Reading((), (Fact(f"evidence.{what}", Level.INFORMATIONAL, None, where),), (found,))
 
 
 def _read_xmp(content: Content) -> tuple[Reading | None, xmp.Packet | None, tuple[Field, ...]]:
@@ -405,8 +419,15 @@ def _notice(
 
 
 def _complete(marks: list[Mark]) -> tuple[Mark, ...]:
+    marks = [_named(m) for m in marks]
     kinds = {m.kind for m in marks}
     return (*marks, *(Mark(kind, Status.ABSENT) for kind in _CLEAN if kind not in kinds))
+
+
+def _named(mark: Mark) -> Mark:
+    """With the name of a producer that the mark gives as a code."""
+    name = evidence.producer(str(mark.details.get("producer", "")))
+    return replace(mark, details={**mark.details, "generator": name}) if name else mark
 
 
 def verify(
@@ -601,7 +622,10 @@ def _declared(facts: Iterable[Fact]) -> Iterator[Evidence]:
 
 
 def _not_checked(found: Survey) -> Iterator[str]:
-    yield "generators' traces in pixels and watermarks"
+    if any(f.code == "pixels.searched" for f in found.facts):
+        yield "watermarks that only their makers can read"
+    else:
+        yield "generators' traces in pixels and watermarks"
     yield "captions beside the file"
     if any(f.code == "notice.unchecked" for f in found.facts):
         yield "the visible notice"

@@ -32,6 +32,15 @@ class Strength(StrEnum):
     WEAK = "weak"
 
 
+class Tells(StrEnum):
+    """What evidence tells. Only the first speaks of who made the content; the others are never more than weak."""
+
+    MADE = "made"  # an AI system made it, or changed it
+    PASSED = "passed"  # it passed through an AI chat's interface; who wrote it is open
+    SOURCES = "sources"  # a source was found through an AI chat; who wrote the text is open
+    CODE = "code"  # a page's code was made by AI; its text is open
+
+
 @dataclass(frozen=True)
 class Fact:
     """One observation. ``mark`` is the carrier it speaks of, ``where`` the place in the file."""
@@ -53,13 +62,19 @@ class Mark:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Something that tells AI made it."""
+    """Something that tells of AI. ``source``: the catalogue's entry, the mark's kind if declared, or the plugin.
+
+    ``excerpt``: key and matched token, at most 80 characters, nothing personal; ``value``: more of what stands there,
+    prompts too, at most 4096 characters, only for those who ask. Both printable.
+    """
 
     source: str
     generator: str
     strength: Strength
     where: str
     excerpt: str
+    tells: Tells = Tells.MADE
+    value: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

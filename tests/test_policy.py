@@ -47,6 +47,7 @@ def rule(status: str, level: Any = "must") -> RuleResult:
         (["evidence.strong", "evidence.weak"], [rule("fails")], Verdict.UNLABELLED),
         (["caller.ai"], [rule("fails")], Verdict.UNLABELLED),
         (["evidence.weak"], [], Verdict.SUSPECTED),
+        *(([f"evidence.{only}"], [], Verdict.SUSPECTED) for only in ("passed", "sources", "code")),
         (["label.ai-part"], [], Verdict.NO_EVIDENCE),
         (["c2pa.signer.expired", "c2pa.ingredient.failure"], [], Verdict.NO_EVIDENCE),
         ([], [], Verdict.NO_EVIDENCE),

@@ -11,26 +11,33 @@ from importlib import resources
 from itertools import islice
 from typing import Any, NamedTuple
 
+from labeler.evidence import message
 from labeler.evidence.graph import Graph
 from labeler.evidence.value import Value, shown
-from labeler.facts import Evidence, Strength
+from labeler.facts import Evidence, Strength, Tells
 from labeler.media.base import Field
 
 _WIDTH = 10_000  # nodes of a JSON value that one step of a path looks at
 _SCALAR = 1_000  # characters of a scalar in JSON that a pattern sees
+_VALUE = 4_096  # characters of a value that are kept for those who ask for values
 
 
 class Hit(NamedTuple):
-    """A condition that a field meets; ``doubt`` says that the picture is not what the field describes."""
+    """A condition that a field meets; ``doubt`` says that the picture is not what the field describes.
+
+    ``chance``: of a message. Messages can look alike: only the surest counts.
+    """
 
     where: str
     excerpt: str
+    value: str
     doubt: bool = False
+    chance: float = 0
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One test of one value: ``equals``, a ``pattern``, or ``json`` (a pattern, or None, for each path)."""
+    """One test of one value: ``equals``, a ``pattern``, ``json`` (a pattern, or None, for each path), a ``message``."""
 
     where: tuple[str, ...]
     equals: frozenset[str]
@@ -39,15 +46,22 @@ class Condition:
     json: tuple[tuple[tuple[str, ...], re.Pattern[str] | None], ...]
     graph: Graph | None
     nodes: tuple[str, ...]
+    message: str
 
     def test(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         """Whether the value meets it; the excerpt is the key and what matched, never what stands around it."""
         if self.json:
             return self._test_json(field, value, size)
+        if self.message:
+            chance = message.fits(value.text, self.message)
+            if chance is None:
+                return None
+            token = f"{len(self.message)} bits, chance < {chance:.0e}"
+            return Hit(field.where, token, token, chance=chance)
         if self.pattern is None:
-            return _hit(field, value.text) if value.text in self.equals else None
+            return _hit(field, value, value.text) if value.text in self.equals else None
         found = self.pattern.search(value.text)
-        return _hit(field, _token(found)) if found else None
+        return _hit(field, value, _token(found), found.start()) if found else None
 
     def _test_json(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         start = 0
@@ -63,12 +77,18 @@ class Condition:
         doubt = False
         if self.graph and size:
             doubt = any(self.graph.denies(nodes, size) for nodes in _reach(root, self.nodes))
-        return _hit(field, ", ".join(filter(None, tokens)), doubt)
+        return _hit(field, value, ", ".join(filter(None, tokens)), doubt=doubt)
 
 
-def _hit(field: Field, token: str, doubt: bool = False) -> Hit:
+def _hit(field: Field, value: Value, token: str, at: int = 0, doubt: bool = False) -> Hit:
     excerpt = f"{field.key}: {token}"
-    return Hit(field.where, shown(f"not this picture? {excerpt}" if doubt else excerpt), doubt)
+    start = 0 if at < _VALUE // 2 else at - _VALUE // 2  # so that what matched is among what is kept
+    return Hit(
+        field.where,
+        shown(f"not this picture? {excerpt}" if doubt else excerpt),
+        shown(f"{field.key}: {value.text[start : start + _VALUE]}", _VALUE),
+        doubt,
+    )
 
 
 def _token(found: re.Match[str]) -> str:
@@ -109,8 +129,10 @@ class Entry:
     """One trace of one generator: all of ``all`` and one of ``any`` (numbers of conditions) must be met."""
 
     id: str
+    source: str
     name: str
     strength: Strength
+    tells: Tells
     all: tuple[int, ...]
     any: tuple[int, ...]
     unless: frozenset[str]
@@ -129,18 +151,22 @@ class Catalogue:
     """Entries in order, and their conditions by the key of the field they speak of."""
 
     version: str
+    producers: Mapping[str, str]
     entries: tuple[Entry, ...]
     by_key: Mapping[str, Sequence[tuple[int, Condition]]]
 
     def findings(self, seen: Mapping[int, Hit]) -> Iterator[Evidence]:
         """What the met conditions amount to; an entry says nothing where one of its ``unless`` has spoken."""
         found: set[str] = set()
+        surest = min((hit.chance for hit in seen.values() if hit.chance), default=1)
+        seen = {number: hit for number, hit in seen.items() if hit.chance <= surest}
         for entry in self.entries if seen else ():
             if not entry.unless & found and (hits := entry.hits(seen)):
                 found.add(entry.id)
                 strength = Strength.WEAK if any(h.doubt for h in hits) else entry.strength
                 excerpt = shown("; ".join(h.excerpt for h in hits))
-                yield Evidence(entry.id, entry.name, strength, hits[0].where, excerpt)
+                value = shown("; ".join(h.value for h in hits), _VALUE)
+                yield Evidence(entry.source, entry.name, strength, hits[0].where, excerpt, entry.tells, value)
 
 
 @functools.cache
@@ -162,15 +188,17 @@ def load() -> Catalogue:
     entries = tuple(
         Entry(
             entry["id"],
+            entry.get("mark", entry["id"]),
             entry["name"],
             Strength(entry["strength"]),
+            Tells(entry.get("tells", "made")),
             tuple(conditions(entry.get("all", ()))),
             tuple(conditions(entry.get("any", ()))),
             frozenset(entry.get("unless", ())),
         )
         for entry in data["entries"]
     )
-    return Catalogue(data["version"], entries, by_key)
+    return Catalogue(data["version"], data["producers"], entries, by_key)
 
 
 def _condition(item: Mapping[str, Any], graphs: Mapping[str, Graph]) -> Condition:
@@ -185,4 +213,5 @@ def _condition(item: Mapping[str, Any], graphs: Mapping[str, Graph]) -> Conditio
         json=tuple((tuple(path.split("/")), compiled(p)) for path, p in item.get("json", {}).items()),
         graph=graphs[item["graph"]] if "graph" in item else None,
         nodes=tuple(filter(None, item.get("nodes", "").split("/"))),
+        message=item.get("message", ""),
     )

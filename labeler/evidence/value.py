@@ -9,7 +9,7 @@ import json
 from functools import cached_property
 from typing import Any
 
-HEAD = 256 << 10  # bytes that patterns see
+HEAD = 256 << 10  # bytes that patterns see: of longer values the beginning and the end
 LARGEST = 4 << 20  # bytes of JSON that is parsed
 _SHOWN = 80
 _CODES = (b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8))
@@ -25,8 +25,11 @@ class Value:
 
     @cached_property
     def text(self) -> str:
-        """The first 256 KiB, without the space around them."""
-        return _decoded(self._raw[:HEAD])
+        """Without the space around it; of more than 256 KiB the first half of that and the last."""
+        raw, half = self._raw, HEAD // 2
+        if len(raw) > HEAD:
+            raw = raw[:half] + raw[(len(raw) - half) & ~1 :]  # even: UTF-16 stays in step
+        return _decoded(raw)
 
     def json(self, start: int = 0) -> Any:
         """The JSON object or array from that character on, or None; prose is not even tried."""
@@ -57,6 +60,6 @@ def _decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").strip(_EMPTY)
 
 
-def shown(text: str) -> str:
-    """For a report: at most 80 characters, nothing that a terminal or a page would act on."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:_SHOWN])[:_SHOWN]
+def shown(text: str, most: int = _SHOWN) -> str:
+    """For a report: at most so many characters, nothing that a terminal or a page would act on."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:most])[:most]

@@ -51,6 +51,14 @@ _BROKEN = frozenset(
 _KINDS = {Purpose.SIGNER: "manifest", Purpose.TSA: "tsa", Purpose.IDENTITY: "cawg"}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 _MAX_MANIFESTS = 64
+# assertions whose metadata may say what kind of source the asset is
+_METADATA = (
+    "cawg.metadata",
+    "c2pa.metadata",
+    "stds.iptc",
+    "stds.iptc.photo-metadata",
+    "stds.schema-org.CreativeWork",
+)
 _TRIES = 200  # signatures until a store's size settles
 _ASKED = 4  # the same, where each asks an authority
 _guess = 4096  # bytes of the next store: most are as large as the last
@@ -572,6 +580,16 @@ def _ai_claims(manifest: Mapping[str, Any]) -> Iterator[str]:
                     yield f"{action.get('action')} {source}{_agent(action)}"
     if _own_record(manifest) is not None:
         yield ASSERTION
+    for name in _METADATA:
+        for data in _assertions(manifest, name):
+            for key in ("Iptc4xmpExt:DigitalSourceType", "digitalSourceType"):
+                source = str(data.get(key) or "").rsplit("/", 1)[-1]
+                if source in AI_SOURCE_TYPES:
+                    yield f"{name} {source}"
+            if data.get("Iptc4xmpExt:AISystemUsed"):
+                yield f"{name} AISystemUsed"
+    if any(data.get("modelType") for data in _assertions(manifest, "c2pa.ai-disclosure")):
+        yield "c2pa.ai-disclosure"
     for data in _assertions(manifest, "c2pa.ai_generated_content"):
         if data.get("ai_generated") is True:
             yield "c2pa.ai_generated_content"

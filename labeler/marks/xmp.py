@@ -48,6 +48,11 @@ _OURS = frozenset(
     }
 )
 _STRUCTURES = ("rdf:li", "rdf:Description")
+# IPTC 2025.1: none of them is there where no AI was used
+_DISCLOSING = tuple(
+    f"Iptc4xmpExt:{name}"
+    for name in ("AISystemUsed", "AISystemVersionUsed", "AIPromptInformation", "AIPromptWriterName")
+)
 MAX_PACKET = 16 << 20
 _MAX_DEPTH, _MAX_ELEMENTS = 64, 50_000
 _NAME = re.compile(rb"[^\s/>]+")
@@ -389,7 +394,7 @@ def read(packet: Packet) -> Reading:
         *_source_types(packet),
         *(
             Fact("label.ai", Level.SUCCESS, "xmp", name)
-            for name in ("Iptc4xmpExt:AISystemUsed", "tanba:Record")
+            for name in (*_DISCLOSING, "tanba:Record")
             if packet.get(name)
         ),
     ]

@@ -23,6 +23,9 @@ _TO_UPRIGHT = {
 }
 _TO_STORED = _TO_UPRIGHT | {6: Transpose.ROTATE_90, 8: Transpose.ROTATE_270}
 
+_COMMON = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
+_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+
 
 def swaps(orientation: int) -> bool:
     """Whether width and height change places between storage and display."""
@@ -85,6 +88,27 @@ def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
         ) from e
     check_pixels(image.size, frames, limits)
     return image
+
+
+def first_frame(data: bytes, limits: Limits) -> Image.Image | None:
+    """The first frame as it is stored, decoded: not turned, nothing composed; None where Pillow decodes none.
+
+    Only grey, RGB and palettes, of 8 bits a sample or less, with or without transparency; others are None too.
+
+    Raises:
+        LimitError: too many pixels.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=_COMMON)
+        check_pixels(image.size, 1, limits)
+        image.load()
+    except Image.DecompressionBombError as e:
+        raise LimitError(f"The picture is too large to decode ({e}).") from e
+    except LimitError:
+        raise
+    except Exception:  # Pillow's plugins raise whatever the bytes make them raise
+        return None
+    return image if image.mode in _PLAIN else None
 
 
 def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:

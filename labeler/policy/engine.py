@@ -241,7 +241,7 @@ def decide(facts: Sequence[Fact], rules: Sequence[RuleResult]) -> Verdict:
         return Verdict.LABELLED if musts_hold else Verdict.INCOMPLETE
     if codes & {"evidence.strong", "caller.ai"}:
         return Verdict.UNLABELLED
-    if "evidence.weak" in codes:
+    if any(code.startswith("evidence.") for code in codes):
         return Verdict.SUSPECTED
     return Verdict.NO_EVIDENCE
 
