@@ -61,7 +61,7 @@ def cli(ctx: click.Context) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Entry point: every deliberate error becomes one line on stderr and an exit code."""
-    from labeler.errors import LabelError
+    from labeler.errors import LabelError, PluginWarning
 
     _mute_decoders()
     for stream in (sys.stdout, sys.stderr):
@@ -70,6 +70,8 @@ def main(args: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # Pillow's remarks on broken files: our own report says what matters
+        warnings.simplefilter("once", PluginWarning)
+        warnings.formatwarning = lambda message, *_: f"label: {message}\n"
     code: Any = 0
     try:
         code = cli.main(args=args, prog_name="label", standalone_mode=False)

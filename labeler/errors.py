@@ -107,3 +107,7 @@ class WriteError(LabelError):
     """The target could not be written."""
 
     code = "write"
+
+
+class PluginWarning(UserWarning):
+    """A plugin that cannot be loaded, or failed: it was passed over."""

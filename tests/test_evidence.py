@@ -170,6 +170,9 @@ def picture(fields: Fields) -> bytes:
         for where, key, value in fields:
             if where == "png:iTXt":
                 texts.add_itxt(key, value)
+            elif where.startswith("png:late-"):
+                body = key.encode() + b"\0\0" + zlib.compress(value.encode())
+                texts.add(where[-4:].encode(), body, after_idat=True)
             else:
                 texts.add_text(key, value, zip=where == "png:zTXt")
         small.save(out, "PNG", pnginfo=texts)
@@ -431,6 +434,27 @@ def test_one_good_graph_is_enough() -> None:
     for fields in ([bad, good], [good, bad]):
         assert sources(*fields, size=(2153, 788)) == {"comfyui": "strong"}
     assert find(bad, size=(2153, 788))[0].excerpt.startswith("not this picture?")
+
+
+@pytest.mark.parametrize(
+    ("size", "strength"),
+    [
+        ((832, 1216), "strong"),
+        ((1664, 2432), "strong"),  # enlarged
+        ((400, 584), "strong"),  # a thumbnail, rounded
+        ((1216, 832), "strong"),  # turned
+        ((1, 1), "weak"),
+        ((1920, 1080), "weak"),
+    ],
+)
+def test_a_rewritten_text_must_fit_the_picture(size: tuple[int, int], strength: str) -> None:
+    text = "a lighthouse\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 832x1216"
+    for kind in ("tEXt", "zTXt", "iTXt"):
+        assert sources((f"png:late-{kind}", "parameters", text), size=size) == {"a1111": strength}
+        assert sources((f"png:{kind}", "parameters", text), size=size) == {"a1111": "strong"}
+    assert sources(("png:late-tEXt", "parameters", text.partition(", Size")[0]), size=size) == {
+        "a1111": "strong"
+    }
 
 
 def test_a_workflow_alone_is_weak_at_any_size() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from labeler.errors import PluginWarning
 from labeler.evidence import catalogue
 from labeler.evidence.value import Value, shown
 from labeler.facts import Evidence, Strength, Tells
@@ -90,7 +91,7 @@ def _from_plugins(subject: Subject) -> Iterator[Evidence]:
         except MemoryError:
             raise
         except (Exception, SystemExit) as e:  # a plugin may do anything
-            warnings.warn(f"The evidence plugin {point!r} failed and was passed over: {e!r}", stacklevel=2)
+            _warn(f"the evidence plugin {point!r} failed and was passed over: {e!r}")
 
 
 @functools.cache
@@ -104,8 +105,12 @@ def _plugins() -> tuple[tuple[str, Plugin], ...]:
             try:
                 found.append((shown(point.name), point.load()))
             except (Exception, SystemExit) as e:
-                warnings.warn(f"The evidence plugin {point.name!r} cannot be loaded: {e!r}", stacklevel=2)
+                _warn(f"the evidence plugin {point.name!r} cannot be loaded: {e!r}")
     return tuple(found)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(shown(text, 300), PluginWarning, stacklevel=3)
 
 
 def _is_here(path: str) -> bool:

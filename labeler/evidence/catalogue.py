@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from labeler.evidence import message
-from labeler.evidence.graph import Graph
+from labeler.evidence.graph import SHAPE, Graph
 from labeler.evidence.value import Value, shown
 from labeler.facts import Evidence, Strength, Tells
 from labeler.media.base import Field
@@ -47,6 +47,7 @@ class Condition:
     graph: Graph | None
     nodes: tuple[str, ...]
     message: str
+    shape: re.Pattern[str] | None
 
     def test(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         """Whether the value meets it; the excerpt is the key and what matched, never what stands around it."""
@@ -60,8 +61,10 @@ class Condition:
             return Hit(field.where, token, token, chance=chance)
         if self.pattern is None:
             return _hit(field, value, value.text) if value.text in self.equals else None
-        found = self.pattern.search(value.text)
-        return _hit(field, value, _token(found), found.start()) if found else None
+        if not (found := self.pattern.search(value.text)):
+            return None
+        doubt = bool(self.shape and size and _other_shape(self.shape.search(value.text), size))
+        return _hit(field, value, _token(found), found.start(), doubt)
 
     def _test_json(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         start = 0
@@ -89,6 +92,15 @@ def _hit(field: Field, value: Value, token: str, at: int = 0, doubt: bool = Fals
         shown(f"{field.key}: {value.text[start : start + _VALUE]}", _VALUE),
         doubt,
     )
+
+
+def _other_shape(sides: re.Match[str] | None, size: tuple[int, int]) -> bool:
+    """Whether the sides that a text tells are not in the proportions of the picture, however it was scaled or turned."""
+    if not sides:
+        return False
+    shape = sorted((int(sides[1]), int(sides[2])))
+    short, long = sorted(size)
+    return abs(short * shape[1] - long * shape[0]) * SHAPE > long * shape[0]
 
 
 def _token(found: re.Match[str]) -> str:
@@ -214,4 +226,5 @@ def _condition(item: Mapping[str, Any], graphs: Mapping[str, Graph]) -> Conditio
         graph=graphs[item["graph"]] if "graph" in item else None,
         nodes=tuple(filter(None, item.get("nodes", "").split("/"))),
         message=item.get("message", ""),
+        shape=compiled(item.get("shape")),
     )

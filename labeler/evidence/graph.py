@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 _OUTPUTS, _STEPS = 64, 100
-_SHAPE = 50  # an enlarged picture's proportions may differ by one part in so many
+SHAPE = 50  # an enlarged picture's proportions may differ by one part in so many
 _NAME = 200  # characters of a node's kind that are looked at
 
 
@@ -67,7 +67,7 @@ class Graph:
         (width, height), (w, h) = size, made.sides
         return (
             max(size) <= max(made.sides) * made.times + self.slack
-            and abs(width * h - height * w) * _SHAPE <= width * h
+            and abs(width * h - height * w) * SHAPE <= width * h
         )
 
     def _kind(self, node: Any) -> str:

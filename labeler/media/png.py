@@ -203,12 +203,15 @@ class _Png:
         data = whole(src, limits)
         head, chunks = walk(data, limits, deep=essence)
         slots, fields = dict[Slot, bytes](), list[Field]()
+        pixels = next(part.start for part in chunks if part.kind == b"IDAT")
         for part, key, text in _texts(data, chunks, limits):
             slot = _slot(data, part)
             if slot:
                 slots.setdefault(slot, text)
             if slot is not Slot.XMP:
-                fields.append(Field(f"png:{part.kind.decode()}", key, text))
+                # rewritten: who makes a picture writes its texts first
+                late = "late-" if part.start > pixels else ""
+                fields.append(Field(f"png:{late}{part.kind.decode()}", key, text))
         block = exif_block(data, chunks)
         if block is not None:
             slots[Slot.EXIF] = block
