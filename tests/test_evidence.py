@@ -6,8 +6,11 @@ import csv
 import functools
 import io
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
 import time
 import warnings
 import zlib
@@ -26,8 +29,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from variants.jpeg import samsung
 
+import labeler
 from labeler import evidence, media
-from labeler.errors import UnreadableError
+from labeler.errors import PluginWarning, UnreadableError
 from labeler.evidence import catalogue
 from labeler.evidence.value import Value
 from labeler.facts import Evidence, Strength
@@ -645,12 +649,12 @@ def test_no_fields_raise(fields: list[Field], size: tuple[int, int] | None) -> N
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Installs a distribution with such an entry point, as pip would."""
 
-    def install(name: str, code: str, folder: Path = tmp_path) -> None:
+    def install(name: str, code: str, folder: Path = tmp_path, point: str | None = None) -> None:
         (folder / f"{name}.py").write_text(code)
         info = folder / f"{name}-1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[{evidence.GROUP}]\n{name} = {name}:look\n")
+        (info / "entry_points.txt").write_text(f"[{evidence.GROUP}]\n{point or name} = {name}:look\n")
         monkeypatch.syspath_prepend(str(folder))
         evidence._plugins.cache_clear()
 
@@ -677,17 +681,52 @@ def test_a_plugin_adds_weak_findings_only(plugin: Any) -> None:
     "code",
     [
         "raise RuntimeError('at import')",
+        "raise SystemExit(1)",
         "look = None",
         "def look(subject): raise RuntimeError('when called')",
+        "def look(subject): raise SystemExit(1)",
         "def look(subject): return ['no evidence']",
         "def look(subject): return 5",
+        "def look(): return ()",
+        "def look(subject): yield type('Evidence', (), dict(generator=1, where=2, excerpt=3, tells='nonsense'))",
     ],
 )
 def test_a_broken_plugin_warns_and_stops_nothing(plugin: Any, code: str) -> None:
     plugin(f"tanba_test_bad{zlib.crc32(code.encode())}", code)
-    with pytest.warns(UserWarning, match="tanba_test_bad"):
+    with pytest.warns(PluginWarning, match="tanba_test_bad"):
         found = find(("png:tEXt", "Software", "NovelAI"))
     assert [e.source for e in found] == ["novelai"]
+
+
+def test_plugins_get_pixels_only_where_pixels_are_looked_at(plugin: Any) -> None:
+    """The example of the documentation, installed."""
+    page = (ROOT / "docs" / "evidence.md").read_text("utf-8")
+    point = re.search(r'\[project.entry-points."tanba.evidence"\]\n(\w+) = "(\w+):look"', page)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert point
+    plugin(point[2], code, point=point[1])
+    file = encode("png", 128, 64)
+    assert labeler.verify(file).verdict == "no-evidence"
+    report = labeler.verify(file, depth="deep")
+    assert report.verdict == "suspected"
+    assert [(e.source, e.strength, e.excerpt) for e in report.evidence] == [("grid", "weak", "128 x 64")]
+    assert labeler.verify(encode("png", 100, 64), depth="deep").verdict == "no-evidence"
+
+
+def test_the_command_tells_of_a_broken_plugin(plugin: Any, tmp_path: Path) -> None:
+    plugin("tanba_test_told", "def look(subject): raise RuntimeError(chr(27) + '[31m')")
+    (files := tmp_path / "files").mkdir()
+    for n in range(2):
+        (files / f"{n}.png").write_bytes(encode("png", 64, 48))
+    done = subprocess.run(
+        [sys.executable, "-m", "labeler", "verify", "."],
+        cwd=files,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"label: the evidence plugin 'tanba_test_told' failed")
+    assert done.stderr.count(b"label:") == 1 and b"\x1b" not in done.stderr
 
 
 def test_no_plugin_is_loaded_from_the_working_directory(
@@ -698,6 +737,54 @@ def test_no_plugin_is_loaded_from_the_working_directory(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert find(("png:tEXt", "Software", "NovelAI"))
+
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ("Қараңыз: https://example.kz/?utm_source=chatgpt.com", "sources"),
+        ("Абай 1845 жылы туған :contentReference[oaicite:0]{index=0}.", "made"),
+        ("[cite_start]Абай родился в 1845 году[cite: 2].", "made"),
+        ("As an AI language model, I cannot know that.", "made"),
+    ],
+)
+def test_texts_are_read_to_their_end(text: str, tells: str) -> None:
+    filler = "Алматыда жаңа мектеп ашылды. В городе открыли школу. A school was opened.\n" * 1500
+    for body in (text, filler + text, f"{text}\n{filler}"):
+        assert [e.tells for e in find(("text:body", "text", body))] == [tells]
+    assert find(("text:body", "text", filler)) == ()
+    # the same in places that no reader reads
+    for where in ("html:meta", "svg:comment", "png:tEXt", "xmp", "text:front-matter"):
+        assert find((where, "text", text)) == ()
+
+
+def test_style_is_no_evidence() -> None:
+    essay = (
+        "Certainly! In today's fast-paced world, it's important to note — delve into this rich tapestry. "
+        "Безусловно! Важно отметить — давайте погрузимся. В заключение, это не просто инструмент, а путь.\n"
+        "Әрине! Атап өту маңызды — қорытындылай келе, бұл тек құрал емес.\n🚀 **Key takeaways:**\n- **One** — two\n"
+    )
+    assert find(("text:body", "text", essay * 50)) == ()
+
+
+def test_real_texts(corpus: Path) -> None:
+    """No text of the corpus has an artefact; those of machines cannot be found by any."""
+    read, suspected = 0, []
+    with open(corpus / "MANIFEST.tsv", newline="", encoding="utf-8") as f:
+        for row in csv.DictReader(f, delimiter="\t"):
+            if Path(row["path"]).suffix in (".txt", ".md", ".html"):
+                read += 1
+                text = (corpus / row["path"]).read_bytes()
+                pieces = [
+                    Field("text:body", "text", text[i : i + (256 << 10)])
+                    for i in range(0, len(text), 256 << 10)
+                ]
+                found = evidence.find(pieces)
+                suspected += [(row["path"], e.source, e.excerpt) for e in found]
+    assert read >= 100 and not suspected
 
 
 # Real files
