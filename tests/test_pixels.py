@@ -294,7 +294,7 @@ def test_what_cannot_be_decoded_is_not_looked_at() -> None:
 def test_only_the_deep_look_finds_them(image: Image.Image, source: str) -> None:
     file = saved(image)
     for depth in ("fast", "default"):
-        report = labeler.verify(file, depth=depth)  # type: ignore[arg-type]
+        report = labeler.verify(file, depth=depth)
         assert (report.verdict, report.evidence) == ("no-evidence", ())
         assert "generators' traces in pixels and watermarks" in report.not_checked
     report = labeler.verify(file, depth="deep")

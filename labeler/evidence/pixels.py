@@ -27,7 +27,7 @@ _SIGNED = {  # signature: the channel that carries it, and whether the text is c
 _START = 15 + 4  # bytes before the text
 _MEMBERS = 100
 _LEAST = 256  # px; writers of such watermarks leave smaller pictures alone
-_STRIP = 4 << 20  # px that are looked at in one go
+_STRIP = 256 << 10  # px that are looked at in one go: they stay in the cache
 _LOWEST_BIT = [255 * (v & 1) for v in range(256)]
 # OpenCV's BGR to YUV, 14 bits after the point: exact in the 32-bit floats that Pillow calculates with
 _Y = (4899 / 16384, 9617 / 16384, 1868 / 16384, 0)
@@ -99,7 +99,9 @@ def _bits(image: Image.Image) -> bytes:
     bits = b""
     for top in range(0, down, rows):
         below = min(down, top + rows)
-        rgb = image.crop((0, 8 * top, 8 * across, 8 * below)).convert("RGB")
+        rgb = image.crop((0, 8 * top, 8 * across, 8 * below))
+        if rgb.mode != "RGB":
+            rgb = rgb.convert("RGB")
         grey, blue = rgb.convert("L", _Y), rgb.getchannel("B")
         u = Image.merge("RGB", (blue, grey, grey)).convert("L", _U)
         low = u.convert("F").reduce(2)  # the mean of four is half the coefficient
