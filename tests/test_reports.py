@@ -30,6 +30,7 @@ from referencing import Registry, Resource
 
 import labeler
 from labeler import Report, Verdict, files, reports, thumbnails, words
+from labeler.facts import Evidence, Strength, Tells
 from labeler.reports import base, github, html
 from labeler.reports.base import Settings
 
@@ -49,6 +50,17 @@ def test_every_format_tells_of_every_file_that_needs_attention(style: str, lang:
         r"\b(sentence|next|heading|strength|github)\.[a-z]", re.sub(r"<script.*", "", text, flags=re.S)
     )
     assert write(style, all_verdicts(), lang) == text  # the same again
+
+
+@pytest.mark.parametrize("lang", words.LANGS)
+@pytest.mark.parametrize("tells", ["passed", "sources", "code"])
+def test_what_does_not_speak_of_the_author_is_said_as_just_that(tells: str, lang: str) -> None:
+    found = Evidence("x", "A chatbot", Strength.WEAK, "html:attribute", "data-x: y", Tells(tells))
+    report = Report("page.html", verdict=Verdict.SUSPECTED, evidence=(found,))
+    text = write("text", [report], lang)
+    assert words.say(f"fact.evidence.{tells}", lang) in text
+    assert words.say("strength.weak", lang) not in text
+    assert json.loads(write("json", [report], lang))["files"][0]["evidence"][0]["tells"] == tells
 
 
 @pytest.mark.parametrize("style", reports.FORMATS)
@@ -157,7 +169,7 @@ def test_text_goes_from_the_finding_to_the_next_step() -> None:
     text = write("text", all_verdicts()[2:3])
     order = [
         "unlabelled",
-        "AI made it",
+        "AI made or changed it",
         "strong sign of AI: Stable Diffusion",
         "x kz.mark",
         "? kz.notice",

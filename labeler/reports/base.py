@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from labeler._verify import Report
-from labeler.facts import Evidence, Level, Strength
+from labeler.facts import Evidence, Level, Strength, Tells
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, RuleStatus, Verdict
 from labeler.words import printable, say
@@ -144,7 +144,10 @@ def traces(report: Report, lang: str) -> Iterator[str]:
         yield f"{say('strength.declared', lang)}: {', '.join(dict.fromkeys(_who(e, lang) for e in declared))}"
     for found in sorted(report.evidence, key=lambda e: e.strength is Strength.WEAK):
         if found.strength is not Strength.DECLARED:
-            yield f"{say(f'strength.{found.strength}', lang)}: {trace(found, lang)}"
+            tells = (
+                f"strength.{found.strength}" if found.tells is Tells.MADE else f"fact.evidence.{found.tells}"
+            )
+            yield f"{say(tells, lang)}: {trace(found, lang)}"
     for fact in report.facts:
         if fact.code in _TOLD or (fact.level is Level.FAILURE and not fact.code.startswith("container.")):
             where = f" [{printable(fact.where)}]" if fact.where else ""

@@ -133,7 +133,7 @@ class Writer(base.Writer):
             "z": report.size,
             "v": report.verdict,
             "e": [
-                [_clip(e[key]) for key in ("strength", "generator", "where", "excerpt", "source")]
+                [_clip(e[key]) for key in ("strength", "generator", "where", "excerpt", "source", "tells")]
                 for e in sorted(
                     data["evidence"], key=lambda e: ("strong", "weak", "declared").index(e["strength"])
                 )

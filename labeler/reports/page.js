@@ -93,10 +93,11 @@
     }
     return box;
   };
-  const trace = ([strength, generator, where, excerpt, source]) => ({
+  const trace = ([strength, generator, where, excerpt, source, tells]) => ({
     who: generator || say("mark." + source, source),
     what: [where === source ? "" : where, excerpt].filter(Boolean).join(", "),
     strength,
+    said: say(tells === "made" ? "strength." + strength : "fact.evidence." + tells),
   });
   const defects = (f) => f.f.filter(([code, level]) => !code.startsWith("container.") &&
     (level === "failure" || code === "label.ai-part" || code === "caller.ai"));
@@ -217,9 +218,9 @@
     const [what, where] = fact(x), colour = x[1] === "failure" ? "s-fails" : "v-suspected";
     return item(x[1] === "failure" ? "fails" : "strong", colour, el("p", {}, el("strong", {}, told(what))), where ? el("p", {}, el("code", {}, where)) : "");
   }), ...grouped(f.e.map(trace)).map((same) => {
-    const { who, strength } = same[0];
+    const { who, strength, said } = same[0];
     const colour = strength === "declared" ? "v-labelled" : strength === "strong" ? "v-unlabelled" : "v-suspected";
-    return item(strength, colour, el("p", {}, el("strong", {}, who), " ", el("span", { class: "soft" }, say("strength." + strength))),
+    return item(strength, colour, el("p", {}, el("strong", {}, who), " ", el("span", { class: "soft" }, said)),
       ...same.filter((t) => t.what).map((t) => el("p", {}, el("code", {}, t.what))));
   })];
   const rule = (r) => item(r.s, r.l === "should" && r.s === "fails" ? "s-should" : "s-" + r.s,
@@ -433,7 +434,7 @@
       const next = step(f);
       const lines = f.x ? [f.x.message] : [
         ...defects(f).map((x) => { const [what, where] = fact(x); return told(what) + (where ? ` [${where}]` : ""); }),
-        ...f.e.map((e) => { const t = trace(e); return `${told(say("strength." + t.strength))}: ${t.who}${t.what ? ` [${t.what}]` : ""}`; }),
+        ...f.e.map((e) => { const t = trace(e); return `${told(t.said)}: ${t.who}${t.what ? ` [${t.what}]` : ""}`; }),
         ...f.open.map((r) => `${told(say("rule." + r.s))}, ${say("level." + r.l)} (${r.id}): ${message(r)}`),
       ];
       return el("article", { class: lines.length || next ? null : "calm" }, picture(f), el("div", {}, tag(f.v), el("h2", {}, f.p),
