@@ -5,6 +5,8 @@ bytes -> medium.read -> fields and slots -> marks, evidence -> facts -> policy r
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
 from collections import Counter
@@ -22,7 +24,7 @@ from labeler.files import Sidecar
 from labeler.label import Label
 from labeler.likeness import Likeness
 from labeler.marks import exif, tc260, xmp
-from labeler.media.base import Content, Field, Limits, Medium, Slot
+from labeler.media.base import Content, Field, KeepsPixels, Limits, Medium, Slot, Surface
 from labeler.policy import engine
 from labeler.policy.engine import RuleResult, Verdict
 from labeler.signing import trust as lists
@@ -231,7 +233,8 @@ def survey(
         fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
     chinese = tc260.find((f.where, f.key, f.value) for f in fields)
     readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
-    pixels = _pixels(data, limits) if depth == "deep" else None
+    surface = functools.cache(lambda: medium.surface(src, limits))
+    pixels = _pixels(data, medium, surface, limits) if depth == "deep" else None
     if pixels:
         facts.append(Fact("pixels.searched", Level.INFORMATIONAL))
     readings += [_traced(t) for t in evidence.find(fields, size=content.size, data=data, pixels=pixels)]
@@ -263,7 +266,7 @@ def survey(
     layout = Layout.from_dict(record.get("notice")) if record else None
     if any(f.code == "c2pa.tampered" for f in facts):
         depth = "fast"  # the pixels are not what was signed, and may not even decode
-    mark, seen = _notice(src, medium, label, layout, depth, limits)
+    mark, seen = _notice(surface, medium, label, layout, depth)
     return Survey(
         medium=medium,
         content=content,
@@ -306,10 +309,16 @@ def _read_manifests(
         yield reading
 
 
-def _pixels(data: bytes, limits: Limits) -> Image | None:
+def _pixels(
+    data: bytes, medium: Medium, surface: Callable[[], Surface | None], limits: Limits
+) -> Image | None:
+    """The first frame; where the surface keeps it, the notice is looked for in the same."""
     from labeler.media.pixels import first_frame  # imports Pillow
 
-    return first_frame(data, limits)
+    kept = None
+    with contextlib.suppress(UnreadableError):
+        kept = surface() if medium.info.surface == "raster" else None
+    return first_frame(kept if isinstance(kept, KeepsPixels) else data, limits)
 
 
 def _traced(found: Evidence) -> Reading:
@@ -375,7 +384,11 @@ def _contradictions(label: Label, packet: xmp.Packet | None, marks: Iterable[Mar
 
 
 def _notice(
-    src: BinaryIO, medium: Medium, label: Label | None, claim: Layout | None, depth: Depth, limits: Limits
+    opened: Callable[[], Surface | None],
+    medium: Medium,
+    label: Label | None,
+    claim: Layout | None,
+    depth: Depth,
 ) -> tuple[Mark, tuple[Fact, ...]]:
     """Render what the label claims and compare it with what is there."""
     if label is None or claim is None:
@@ -389,7 +402,7 @@ def _notice(
             Fact("notice.unchecked", Level.INFORMATIONAL, "notice"),
         )
     words = notices.words(label, medium.info.kind, claim.langs).get(claim.tier)
-    surface = medium.surface(src, limits) if words else None
+    surface = opened() if words else None
     seen = Seen()
     if words and surface is not None:
         seen = surfaces.load(medium.info.surface).recognise(surface, claim, words)

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encode, label, photo
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFile
 from test_evidence import A1111, TEXT_TO_IMAGE, data, entry
 
 import labeler
-from labeler import evidence
+from labeler import evidence, media
 from labeler.errors import LimitError
 from labeler.evidence import message, pixels
-from labeler.media.base import Limits
+from labeler.media.base import Box, KeepsPixels, Limits, RasterSurface
 from labeler.media.pixels import first_frame
 
 SIGNATURES = ("stealth_pnginfo", "stealth_pngcomp", "stealth_rgbinfo", "stealth_rgbcomp")
@@ -315,12 +315,34 @@ def test_nothing_found_says_what_was_not_looked_for() -> None:
         assert "pixels.searched" not in {f.code for f in report.facts}
 
 
-def test_labelled_pictures_are_looked_at_too() -> None:
-    marked = saved(hidden.blocks(photo(768, 640), MESSAGES["watermark-sdxl"]))
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("PNG", {}), ("JPEG", {"quality": 95, "subsampling": 0}), ("WebP", {"lossless": True})],
+)
+def test_labelled_pictures_are_looked_at_too(
+    kind: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = saved(hidden.blocks(photo(768, 640), MESSAGES["watermark-sdxl"]), kind, **options)
     labelled = labeler.add(marked, None, label()).data
+    loads, load = [], ImageFile.ImageFile.load
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: loads.append(self) or load(self))
     report = labeler.verify(labelled, depth="deep")
-    assert report.verdict == "labelled"
+    assert report.verdict == "labelled" and "notice.kk" in {f.code for f in report.facts}
     assert "watermark-sdxl" in {e.source for e in report.evidence}
+    # PNG has its own decoder for a part of a picture; the others decode it once for both
+    assert kind == "PNG" or len({id(image) for image in loads}) == 1
+
+
+def test_a_surface_keeps_its_first_frame() -> None:
+    frames = [hidden.lowest(photo(60, 40), "stealth_pnginfo", b"text"), photo(60, 40).convert("RGBA")]
+    animated = saved(frames[0], "WebP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
+    surface = media.load("webp").surface(io.BytesIO(animated), Limits())
+    assert isinstance(surface, KeepsPixels) and isinstance(surface, RasterSurface)
+    surface.regions(Box(0, 0, 9, 9))
+    kept = first_frame(surface, Limits())
+    assert kept and found(kept) == {"stealth": "strong"}
+    surface.regions(Box(0, 0, 9, 9))
+    assert found(kept) == {"stealth": "strong"}
 
 
 # Real files

@@ -23,7 +23,7 @@ from labeler import media, reports
 from labeler.marks import xmp
 from labeler.media import Slot
 
-SECRET = "құпия сұрау 7361 secret prompt"  # in every prompt here; in no report
+SECRET = "құпия сұрау qz7361 secret prompt"  # in every prompt here; in no report
 UUID = "01234567-89ab-4cde-8f01-23456789abcd"
 XMP_SPACES = {
     **xmp.PREFIXES,
@@ -274,7 +274,7 @@ def test_png(kind: str, name: str, texts: Texts, source: str) -> None:
     report = labeler.verify(png(texts, kind))
     assert report.verdict == "unlabelled"
     assert [(e.source, e.strength) for e in report.evidence] == [(source, "strong")]
-    assert "7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
+    assert "qz7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp", "png"])
@@ -286,7 +286,7 @@ def test_exif(kind: str, name: str, tags: Tags, source: str) -> None:
             report = labeler.verify(exif(kind, order, block, first=first))
             assert report.verdict == "unlabelled", (code, first)
             assert [e.source for e in report.evidence] == [source], (code, first)
-            assert "7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
+            assert "qz7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
         if "UserComment" not in tags:
             break
 
@@ -310,7 +310,7 @@ def test_exif(kind: str, name: str, tags: Tags, source: str) -> None:
 def test_xmp(kind: str, attributes: bool, properties: Tags, source: str) -> None:
     report = labeler.verify(with_xmp(kind, properties, attributes=attributes))
     assert report.verdict == "unlabelled" and [e.source for e in report.evidence] == [source]
-    assert "7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
+    assert "qz7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_xmp(kind: str, attributes: bool, properties: Tags, source: str) -> None
 def test_iptc_disclosures_are_labels(name: str) -> None:
     report = labeler.verify(with_xmp("jpeg", {f"Iptc4xmpExt:{name}": SECRET if "Prompt" in name else "M 1"}))
     assert report.verdict == "incomplete" and "label.ai" in {f.code for f in report.facts}
-    assert "7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
+    assert "qz7361" not in json.dumps(report.to_dict(), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -438,17 +438,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("style", reports.FORMATS)
 def test_prompts_are_in_no_report(folder: Path, style: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = run("verify", folder, "--depth", "deep", "--format", style, capsys=capsys)
-    assert (style == "github" or "hidden.png" in out) and ".png" in out and "7361" not in out
+    assert (style == "github" or "hidden.png" in out) and ".png" in out and "qz7361" not in out
 
 
 def test_prompts_are_shown_to_those_who_ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--depth", "deep", "--format", "json", "--show-values")
     files = json.loads(run("verify", folder, *options, capsys=capsys))["files"]
-    shown = [f for f in files if any("7361" in e["excerpt"] for e in f["evidence"])]
+    shown = [f for f in files if any("qz7361" in e["excerpt"] for e in f["evidence"])]
     assert len(files) == len(TEXTS) + len(COMMENTS) + 1 and len(shown) > len(files) / 2
     assert all(len(e["excerpt"]) <= 4096 and e["excerpt"].isprintable() for f in files for e in f["evidence"])
 
 
 def test_show_tells_no_prompt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = run("show", folder / "0.png", capsys=capsys)
-    assert "parameters: Steps: 20, Sampler" in out and "7361" not in out
+    assert "parameters: Steps: 20, Sampler" in out and "qz7361" not in out

@@ -255,6 +255,18 @@ class PageSurface(Protocol):
         """
 
 
+@runtime_checkable
+class KeepsPixels(Protocol):
+    """A surface that decodes a whole frame for `RasterSurface.regions`, and keeps the first: nobody decodes it again."""
+
+    def first_frame(self) -> Image:
+        """As it is stored: not turned, nothing composed. Not to be changed.
+
+        Raises:
+            UnreadableError: the pixels cannot be decoded. LimitError: too many pixels or frames.
+        """
+
+
 Surface = RasterSurface | VectorSurface | PageSurface
 
 

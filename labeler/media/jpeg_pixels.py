@@ -98,7 +98,7 @@ class JpegSurface:
 
     def regions(self, box: Box) -> Sequence[Image.Image]:
         b = to_stored(box, self._size, self._turn)
-        part = self._decoded().crop((b.x, b.y, b.x + b.w, b.y + b.h))
+        part = self.first_frame().crop((b.x, b.y, b.x + b.w, b.y + b.h))
         return [upright(flat(part), self._turn)]
 
     def paint(self, plate: Image.Image, box: Box, *, band: bool = False) -> Painted:
@@ -147,6 +147,10 @@ class JpegSurface:
         y, below = _span(box.y, box.y + box.h, full[1], self._cell[1], self._rim[1])
         return Box(x, y, right - x, below - y)
 
+    def first_frame(self) -> Image.Image:
+        return self._decoded
+
+    @functools.cached_property
     def _decoded(self) -> Image.Image:
         image = open_picture(_coded(self._parsed.segments), self._limits, "JPEG")
         try:
@@ -222,7 +226,7 @@ class JpegSurface:
         self, drawn: Image.Image, place: Box, picture: Box, size: tuple[int, int], notes: list[str]
     ) -> Parsed:
         """All pixels anew, with the source's tables and sampling as far as Pillow writes them."""
-        image = self._decoded()
+        image = self._decoded
         canvas = Image.new(image.mode, size)
         canvas.paste(image, (picture.x, picture.y))
         if image.mode == "CMYK":

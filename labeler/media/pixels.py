@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
 from labeler.errors import LimitError, NoticeError, UnreadableError
-from labeler.media.base import Box, Limits
+from labeler.media.base import Box, KeepsPixels, Limits
 
 NEAR = 8  # how far a palette entry may be from the grey it stands for
 # Exif 2.32, tag 0x0112: how the stored picture is turned to be upright
@@ -90,8 +90,8 @@ def open_picture(data: bytes, limits: Limits, kind: str) -> Image.Image:
     return image
 
 
-def first_frame(data: bytes, limits: Limits) -> Image.Image | None:
-    """The first frame as it is stored, decoded: not turned, nothing composed; None where Pillow decodes none.
+def first_frame(source: bytes | KeepsPixels, limits: Limits) -> Image.Image | None:
+    """The first frame as it is stored, decoded: not turned, nothing composed; None where it cannot be decoded.
 
     Only grey, RGB and palettes, of 8 bits a sample or less, with or without transparency; others are None too.
 
@@ -99,9 +99,7 @@ def first_frame(data: bytes, limits: Limits) -> Image.Image | None:
         LimitError: too many pixels.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=_COMMON)
-        check_pixels(image.size, 1, limits)
-        image.load()
+        image = _opened(source, limits) if isinstance(source, bytes) else source.first_frame()
     except Image.DecompressionBombError as e:
         raise LimitError(f"The picture is too large to decode ({e}).") from e
     except LimitError:
@@ -109,6 +107,13 @@ def first_frame(data: bytes, limits: Limits) -> Image.Image | None:
     except Exception:  # Pillow's plugins raise whatever the bytes make them raise
         return None
     return image if image.mode in _PLAIN else None
+
+
+def _opened(data: bytes, limits: Limits) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=_COMMON)
+    check_pixels(image.size, 1, limits)
+    image.load()
+    return image
 
 
 def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:

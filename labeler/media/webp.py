@@ -162,7 +162,7 @@ class WebPSurface:
 
     def regions(self, box: Box) -> Sequence[Image.Image]:
         area = pixels.to_stored(box, self.size, self._webp.orientation).corners
-        image, found = self._open(), []
+        image, found = self._opened, []
         with _codec():
             for n in range(len(self._webp.frames)):
                 image.seek(n)
@@ -215,6 +215,16 @@ class WebPSurface:
             else:
                 parts.append(webp.raw(chunk))
         return _assembled(parts, webp)
+
+    def first_frame(self) -> Image.Image:
+        with _codec():
+            self._opened.seek(0)
+            self._opened.load()
+        return self._opened.copy() if self._webp.animated else self._opened
+
+    @cached_property
+    def _opened(self) -> Image.Image:
+        return self._open()
 
     def _open(self) -> Image.Image:
         return pixels.open_picture(self._webp.data[: self._webp.end], self._limits, "WEBP")
