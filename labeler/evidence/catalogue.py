@@ -1,4 +1,4 @@
-"""The catalogue of generators' traces: data (`schemas/generators.json`), compiled on first use."""
+"""The catalogue of generators' traces: data (`schemas/generators.json`), read on first use."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ _SCALAR = 1_000  # characters of a scalar in JSON that a pattern sees
 _VALUE = 4_096  # characters of a value that are kept for those who ask for values
 
 
+_compiled = functools.cache(re.compile)  # when first needed: most files have few of the keys
+
+
 class Hit(NamedTuple):
     """A condition that a field meets; ``doubt`` says that the picture is not what the field describes.
 
@@ -41,13 +44,13 @@ class Condition:
 
     where: tuple[str, ...]
     equals: frozenset[str]
-    after: re.Pattern[str] | None
-    pattern: re.Pattern[str] | None
-    json: tuple[tuple[tuple[str, ...], re.Pattern[str] | None], ...]
+    after: str
+    pattern: str
+    json: tuple[tuple[tuple[str, ...], str | None], ...]
     graph: Graph | None
     nodes: tuple[str, ...]
     message: str
-    shape: re.Pattern[str] | None
+    shape: str
 
     def test(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         """Whether the value meets it; the excerpt is the key and what matched, never what stands around it."""
@@ -59,17 +62,17 @@ class Condition:
                 return None
             token = f"{len(self.message)} bits, chance < {chance:.0e}"
             return Hit(field.where, token, token, chance=chance)
-        if self.pattern is None:
+        if not self.pattern:
             return _hit(field, value, value.text) if value.text in self.equals else None
-        if not (found := self.pattern.search(value.text)):
+        if not (found := _compiled(self.pattern).search(value.text)):
             return None
-        doubt = bool(self.shape and size and _other_shape(self.shape.search(value.text), size))
+        doubt = bool(self.shape and size and _other_shape(_compiled(self.shape).search(value.text), size))
         return _hit(field, value, _token(found), found.start(), doubt)
 
     def _test_json(self, field: Field, value: Value, size: tuple[int, int] | None) -> Hit | None:
         start = 0
         if self.after:
-            if not (found := self.after.match(value.text)):
+            if not (found := _compiled(self.after).match(value.text)):
                 return None
             start = found.end()
         if (root := value.json(start)) is None:
@@ -107,14 +110,14 @@ def _token(found: re.Match[str]) -> str:
     return ", ".join(filter(None, found.groups())) or found[0]
 
 
-def _first(root: Any, path: tuple[str, ...], pattern: re.Pattern[str] | None) -> str | None:
+def _first(root: Any, path: tuple[str, ...], pattern: str | None) -> str | None:
     """The name, and what matched, of the first value at that path which fits."""
     name = next((step for step in reversed(path) if step != "*"), "*")
     for value in _reach(root, path):
         if pattern is None:
             return name
         text = str(value) if isinstance(value, str | int | float) else ""
-        if found := pattern.search(text[:_SCALAR]):
+        if found := _compiled(pattern).search(text[:_SCALAR]):
             return f"{name}={_token(found)}"
     return None
 
@@ -214,17 +217,14 @@ def load() -> Catalogue:
 
 
 def _condition(item: Mapping[str, Any], graphs: Mapping[str, Graph]) -> Condition:
-    def compiled(pattern: str | None) -> re.Pattern[str] | None:
-        return re.compile(pattern) if pattern else None
-
     return Condition(
         where=tuple(item["where"]),
         equals=frozenset(item.get("equals", ())),
-        after=compiled(item.get("after")),
-        pattern=compiled(item.get("pattern")),
-        json=tuple((tuple(path.split("/")), compiled(p)) for path, p in item.get("json", {}).items()),
+        after=item.get("after", ""),
+        pattern=item.get("pattern", ""),
+        json=tuple((tuple(path.split("/")), p) for path, p in item.get("json", {}).items()),
         graph=graphs[item["graph"]] if "graph" in item else None,
         nodes=tuple(filter(None, item.get("nodes", "").split("/"))),
         message=item.get("message", ""),
-        shape=compiled(item.get("shape")),
+        shape=item.get("shape", ""),
     )

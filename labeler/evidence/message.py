@@ -13,7 +13,7 @@ from collections.abc import Sequence
 CHANCE = 1e-7  # of one message in one picture; the catalogue has fewer than ten
 # Text has a pattern of eight bits, and so have the blocks of a picture that repeats every 64 px: what repeats every
 # eight bits must not be all that fits
-_PERIOD, _WITHOUT_PERIOD = 8, 1e-4
+_PERIOD, _WITHOUT_PERIOD = 8, 1e-3
 _LEAST = 4.0  # standard deviations; below, no message of any length passes
 
 
