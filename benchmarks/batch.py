@@ -29,7 +29,7 @@ from PIL import Image, PngImagePlugin
 import labeler
 from labeler.marks import c2pa as mark
 from labeler.media import Slot, identify
-from labeler.signing import identity, trust
+from labeler.signing import identity
 
 ROOT = Path(__file__).parent.parent
 FIELDS = ("-EXIF:all", "-XMP:all", "-IPTC:all", "-PNG:all", "-File:Comment", "-JUMBF:all")

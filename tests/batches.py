@@ -11,10 +11,10 @@ from pathlib import Path
 PLUGIN = """
 import os, signal, time
 
-def find(fields, data):
+def find(subject):
     with open(os.environ["STEPS_LOG"], "a") as log:
         log.write("x")
-    tail = data[-9:]
+    tail = subject.data[-9:]
     if tail == b"#kill####":
         os.kill(os.getpid(), signal.SIGKILL)
     if tail == b"#hang####":

@@ -28,7 +28,7 @@ from labeler._verify import Findings, Problem
 from labeler.batch.listing import Listing
 from labeler.batch.tasks import How
 from labeler.errors import ConfigError, UnreadableError, UnsupportedError
-from labeler.facts import Evidence, Fact, Level, Mark, Status, Strength
+from labeler.facts import Evidence, Fact, Level, Mark, Status, Strength, Tells
 from labeler.label import Label
 from labeler.likeness import Likeness
 from labeler.signing import trust
@@ -156,7 +156,8 @@ def _dict(f: Findings) -> dict[str, Any]:
     same = [
         f.media_type,
         [[m.kind, m.status, m.details] for m in f.marks],
-        [[e.source, e.generator, e.strength, e.where, e.excerpt] for e in f.evidence],
+        # without the values: no prompt is kept
+        [[e.source, e.generator, e.strength, e.where, e.excerpt, e.tells] for e in f.evidence],
         [[x.code, x.level, x.mark, x.where] for x in f.facts],
         f.error and list(vars(f.error).values()),
         f.not_checked,
@@ -192,8 +193,8 @@ def _same(text: str) -> Findings:
         media_type=media_type,
         marks=tuple(Mark(kind, Status(status), details) for kind, status, details in marks),
         evidence=tuple(
-            Evidence(source, name, Strength(strength), where, excerpt)
-            for source, name, strength, where, excerpt in found
+            Evidence(source, name, Strength(strength), where, excerpt, Tells(tells))
+            for source, name, strength, where, excerpt, tells in found
         ),
         facts=tuple(Fact(code, Level(level), mark, where) for code, level, mark, where in facts),
         error=Problem(*error) if error else None,
