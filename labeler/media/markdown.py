@@ -92,7 +92,7 @@ class Markdown:
             slots=slots,
             essence=(Stream("text", (page.essence().encode("utf-8", "surrogatepass"),)),) if essence else (),
             takes=page.takes,
-            why="its manifest or its metadata would have to stand first, and only one can",
+            why="its front matter has to stand first" if page.front else "it has no front matter",
             hole=hole,
             defect=defect,
         )

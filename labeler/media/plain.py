@@ -79,7 +79,9 @@ class Plain:
             slots=slots,
             essence=(Stream("text", (rest,)),) if essence else (),
             takes=self.info.slots if exact else frozenset(),
-            why="" if exact else "only UTF-8 in the Unicode form NFC takes a manifest",
+            why="plain text has no place for it"
+            if exact
+            else "plain text has no place for it, and only UTF-8 in the Unicode form NFC takes a manifest",
             hole=hole,
             defect=broken,
         )
