@@ -74,10 +74,10 @@ class _Outcome:
 @option("--lang", default="kk,ru", show_default=True, callback=names, help="Languages of the notice.")
 @option(
     "--notice",
-    type=click.Choice(["auto", "plate", "band", "all", "first", "none"]),
+    type=click.Choice(["auto", "plate", "band", "all", "first", "head", "none"]),
     default="auto",
     show_default=True,
-    help="On the picture or in a band below it; on all pages or the first; or not at all.",
+    help="On the picture or in a band below it; on all pages or the first; at a text's head; or not at all.",
 )
 @option(
     "--policy",
@@ -94,6 +94,7 @@ class _Outcome:
 @option("--identity", default="default", show_default=True, help="The signing identity.")
 @signing.options
 @option("--sidecar", is_flag=True, help="Put the signature into FILE.c2pa beside the file.")
+@option("--text-mark", is_flag=True, help="Sign plain text within, in characters that cannot be seen.")
 @option(
     "--tsa", metavar="URL", help="Have an RFC 3161 authority stamp the time of signing (asks the network)."
 )
@@ -218,6 +219,7 @@ def _worker(label: Any, options: dict[str, Any]) -> Any:
         "langs": options["lang"],
         "identity": signing.identity(options),
         "sidecar": options["sidecar"],
+        "text_mark": options["text_mark"],
         "tsa": options["tsa"],
         "tsa_optional": options["tsa_optional"],
         "policies": options["policy"],

@@ -108,10 +108,6 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     }
     if options["update_baseline"] and not options["baseline"]:
         raise click.UsageError("--update-baseline: which one? Pass --baseline FILE.")
-    if options["show_values"] and options["state"]:
-        raise click.UsageError(
-            "--show-values: a state keeps no values, so that no prompt stays there. Leave out --state."
-        )
     bar = ProgressBar(options)
     run = verify_many(
         wanted,

@@ -35,7 +35,7 @@ from labeler.errors import (
 from labeler.facts import Fact, Level, Reading, Status
 from labeler.files import Sidecar
 from labeler.label import Involvement, Label
-from labeler.marks import exif, tc260, xmp
+from labeler.marks import exif, native, tc260, xmp
 from labeler.media.base import (
     ExactMedium,
     Limits,
@@ -116,6 +116,7 @@ def add(
     langs: Sequence[str] = notices.MANDATORY,
     identity: str | Identity = identities.DEFAULT,
     sidecar: bool = False,
+    text_mark: bool = False,
     tsa: str | None = None,
     tsa_optional: bool = False,
     policies: Sequence[str] = ("kz",),
@@ -136,7 +137,7 @@ def add(
     ``source`` and ``target`` are paths or binary streams; ``source`` may be bytes, and without a ``target`` the
     result is in ``receipt.data`` (and ``receipt.sidecar_data``). ``in_place`` replaces the source file.
     ``notice``: see `labeler.surfaces`. ``sidecar`` puts the signature beside the file; a file that has a sidecar
-    keeps to it. ``tsa`` is the address of a time-stamp authority (RFC 3161), asked over the network for each
+    keeps to it. ``text_mark`` signs plain text within, with characters that cannot be seen. ``tsa`` is the address of a time-stamp authority (RFC 3161), asked over the network for each
     signature, not in a dry run; ``tsa_optional``: without its answer the file is signed all the same, and the
     receipt's degradations say so. ``policies`` (names, or paths of your own ``*.json``): what they ask for is done,
     and the mandatory rules that the result leaves unmet are told in the receipt's remarks. ``provider_code`` and
@@ -176,6 +177,8 @@ def add(
         fits = not any(f.code == "sidecar.foreign" for f in found.facts)
         beside = found_beside.data if found_beside and fits else None
         _refuse(found, label, sidecar, beside, original, force)
+        if text_mark:
+            _check_text_mark(found, sidecar, beside)
         prompt = label.prompt
         label = replace(
             label,
@@ -184,7 +187,20 @@ def add(
         )
         wants = engine.asks(policies)
         begin = functools.partial(
-            _Work, title, data, beside, found, label, langs, limits, wants, codes, password, damage, sidecar
+            _Work,
+            title,
+            data,
+            beside,
+            found,
+            label,
+            langs,
+            limits,
+            wants,
+            codes,
+            password,
+            damage,
+            sidecar,
+            text_mark,
         )
         work = begin()
         mode = work.mode(notice)
@@ -378,6 +394,11 @@ def _refuse(
     embedded = found.status("c2pa") is not Status.ABSENT and not any(
         f.code == "c2pa.remote" for f in found.facts
     )
+    if found.content.defect:
+        raise UnreadableError(
+            f"the manifest store that it carries cannot be read ({found.content.defect}), and replacing it would lose it.",
+            "Start from the original.",
+        )
     if found.status("sidecar") is Status.INVALID:
         raise UnreadableError("the sidecar beside it cannot be read.", "Move it away first.")
     for contradicts, hint in (
@@ -389,6 +410,21 @@ def _refuse(
             raise UsageError(
                 "it carries an embedded manifest; a sidecar beside it would contradict it.", hint
             )
+
+
+def _check_text_mark(found: Survey, sidecar: bool, beside: bytes | None) -> None:
+    if not found.medium.info.detached:
+        raise UsageError("only plain text takes a text mark.", "Leave out --text-mark.")
+    if sidecar or beside:
+        raise UsageError(
+            "a text mark and a sidecar would contradict each other.",
+            "Leave one out; a sidecar that is there must be moved away.",
+        )
+    if Slot.C2PA not in found.takes:
+        raise UsageError(
+            "a text mark needs UTF-8 in the Unicode form NFC; changing that would change the text.",
+            "Convert the text first, or leave out --text-mark.",
+        )
 
 
 def _remarks(found: Survey, label: Label, with_prompt: bool, signer: Identity | None) -> Iterator[str]:
@@ -483,13 +519,15 @@ class _Work:
         password: str | None,
         damage: str,
         detached: bool,
+        text_mark: bool,
     ) -> None:
         self.title, self.data, self.beside, self.found = title, data, beside, found
         self.label, self.langs, self.limits = label, langs, limits
         self.asks, self.codes, self.password = asks, codes, password
         self.medium: Medium = found.medium
         # a file that has a sidecar keeps to it: an embedded manifest beside it would make it stale
-        self.detached = detached or beside is not None or Slot.C2PA not in found.takes
+        unasked = self.medium.info.detached and not text_mark and Slot.C2PA not in found.content.slots
+        self.detached = detached or beside is not None or Slot.C2PA not in found.takes or unasked
         self.drawable = True
         self.undrawn: NoticeError | None = None
         self.sealed = ""
@@ -561,8 +599,11 @@ class _Work:
             and self.found.status("sidecar" if self.detached else "c2pa") is Status.PRESENT
             and (
                 self.detached
-                or Slot.XMP not in self.found.takes
-                or self.found.status("xmp") is Status.PRESENT
+                or all(
+                    self.found.status(kind) is Status.PRESENT
+                    for kind, slot in (("xmp", Slot.XMP), ("native", Slot.NATIVE))
+                    if slot in self.found.takes
+                )
             )
             and (not stamped or _time_stamp(self.found) is not None)
             and not defects
@@ -684,7 +725,9 @@ class _Work:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")
 
     def _say_what_is_left_out(self) -> None:
-        told = ((Slot.C2PA, "signed in a sidecar"), (Slot.XMP, "no XMP was written"))
+        told = [(Slot.C2PA, "signed in a sidecar"), (Slot.XMP, "no XMP was written")]
+        if self.medium.info.kind == "text":
+            told[1] = Slot.NATIVE, "no metadata was written"
         if missing := [words for slot, words in told if slot not in self.found.takes]:
             why = self.found.content.why or "nothing is written into files of this kind"
             self.degradations.append(f"{', and '.join(missing)}: {why}")
@@ -722,7 +765,7 @@ class _Work:
         return old == new and any(f.code == "notice.legible" for f in self.found.facts)
 
     def _put_metadata(self, data: bytes, layout: Layout, record: dict[str, Any]) -> bytes:
-        """XMP, EXIF and the TC260 label, in one go."""
+        """XMP, EXIF, the format's own fields and the TC260 label, in one go."""
         puts, slots = dict[Slot, bytes](), self.found.takes
         chinese = self._chinese
         if Slot.XMP in slots:
@@ -744,6 +787,13 @@ class _Work:
                 self.written.append("exif")
             except exif.OccupiedError as e:
                 self.degradations.append(f"no EXIF mark was written: {e.message}")
+        if Slot.NATIVE in slots:
+            old = self.found.content.slots.get(Slot.NATIVE)
+            puts[Slot.NATIVE], replaced = native.write(old, self.label, record)
+            self.written.append("native")
+            if replaced:
+                told = ", ".join(replaced)[:300]
+                self.remarks.append(f"Fields that contradicted the label were replaced: {told}.")
         puts |= chinese.puts
         self.written += ["tc260"] if chinese.texts else []
         self.degradations += [chinese.why_not] if chinese.why_not else []
@@ -836,7 +886,9 @@ class _Work:
             medium = media.identify(src)
             return Parent(original, medium.read(src, self.limits).mime or medium.info.mime, "original")
         if signed or self.label.involvement is Involvement.MODIFIED:
-            return Parent(self.data, self.found.mime, self.title, self.beside)
+            content = self.found.content
+            apart = content.slots[Slot.C2PA] if content.hole else None
+            return Parent(self.data, self.found.mime, self.title, self.beside or apart, content.hole)
         return None
 
     def _read_back(
@@ -872,7 +924,7 @@ class _Work:
             ),
             ("c2pa.intact" in seen, "the signature does not validate"),
             (again.label == self.label, "the label does not read back"),
-            (noticed, "the notice does not read back from the pixels"),
+            (noticed, "the notice does not read back"),
             *(
                 (again.status(kind) is Status.PRESENT, f"the {kind} is not there")
                 for kind in self.written

@@ -23,7 +23,7 @@ from labeler.facts import Evidence, Fact, Level, Mark, Reading, Status, Strength
 from labeler.files import Sidecar
 from labeler.label import Label
 from labeler.likeness import Likeness
-from labeler.marks import exif, tc260, xmp
+from labeler.marks import exif, native, tc260, xmp
 from labeler.media.base import (
     Content,
     DocumentMedium,
@@ -245,7 +245,8 @@ def survey(
     if inside and inside.record:
         fields = tuple(f for f in fields if not exif.is_own(f.key, f.value))  # no trace of anybody else
     chinese = tc260.find((f.where, f.key, f.value) for f in fields)
-    readings += [r for r in (reading, inside, tc260.read(chinese)) if r]
+    own = native.read(content.slots.get(Slot.NATIVE))
+    readings += [r for r in (reading, inside, own, tc260.read(chinese)) if r]
     document = Inside()
     if whole and depth != "fast" and isinstance(medium, DocumentMedium):
         document = medium.inside(src, limits)
@@ -261,7 +262,8 @@ def survey(
     facts += [f for r in readings for f in r.facts]
     marks = [m for r in readings for m in r.marks]
     provenance = packet.get("dcterms:provenance") if packet else None
-    if provenance and provenance.startswith("http") and not any(m.kind == "c2pa" for m in marks):
+    provenance = content.remote or (provenance if provenance and provenance.startswith("http") else None)
+    if provenance and not any(m.kind == "c2pa" for m in marks):
         facts.append(Fact("c2pa.remote", Level.INFORMATIONAL, "c2pa", provenance[:200]))
         marks.append(
             Mark("c2pa", Status.UNKNOWN, {"reason": "the manifest is elsewhere and was not fetched"})
@@ -312,10 +314,16 @@ def _read_manifests(
 ) -> Iterator[Reading]:
     if signed:
         yield signed
+    elif content.defect:
+        why = f"the manifest store cannot be read: {content.defect}"
+        fact = Fact("c2pa.malformed", Level.FAILURE, "c2pa", why)
+        yield Reading((Mark("c2pa", Status.INVALID, {"reason": why}),), (fact,))
     elif Slot.C2PA in content.slots:
         from labeler.marks import c2pa
 
-        reading = c2pa.read(io.BytesIO(data), content.mime or medium.info.mime, anchors())
+        store = content.slots[Slot.C2PA] if content.hole else None
+        mime = content.mime or medium.info.mime
+        reading = c2pa.read(io.BytesIO(data), mime, anchors(), sidecar=store, hole=content.hole)
         if reading.marks[0].status is not Status.ABSENT:
             yield reading
     if sidecar:
@@ -464,6 +472,8 @@ def _notice(
             else Fact("notice.small", Level.INFORMATIONAL, "notice", told)
         )
     measured = f"contrast {seen.contrast:.1f}:1, type {seen.layout.em if seen.layout else 0:.0f} px"
+    if claim.mode == "head":
+        measured = "letters of the text"
     facts.append(
         Fact("notice.legible", Level.SUCCESS, "notice", measured)
         if seen.legible

@@ -9,6 +9,7 @@ _SURFACE = {
     "raster": "drawn into the pixels",
     "vector": "drawn as paths",
     "page": "text on the pages",
+    "text": "lines at the head",
     "none": "none: show it beside the file",
 }
 _C2PA = {
@@ -34,6 +35,6 @@ def _row(info: MediumInfo) -> tuple[str, ...]:
         " ".join(info.suffixes),
         _SURFACE[info.surface],
         *("yes" if slot in info.slots else "no" for slot in (Slot.XMP, Slot.EXIF)),
-        _C2PA[info.c2pa],
+        _C2PA[info.c2pa] if not info.detached else "sidecar (or embedded: `--text-mark`)",
         info.loss or ("no notice, no XMP" if info.surface == "none" else "—"),
     )

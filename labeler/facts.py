@@ -74,7 +74,7 @@ class Evidence:
     where: str
     excerpt: str
     tells: Tells = Tells.MADE
-    value: str = field(default="", repr=False, compare=False)
+    value: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

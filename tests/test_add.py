@@ -29,7 +29,7 @@ from labeler.errors import (
 )
 from labeler.label import Imitates, Involvement
 from labeler.marks import xmp
-from labeler.media import MODULES, Slot, identify
+from labeler.media import MODULES, Slot, identify, load
 from labeler.media.base import Limits
 from labeler.signing import identity
 
@@ -437,10 +437,10 @@ def test_malformed_xmp_is_not_overwritten() -> None:
 
 
 def test_unsupported_kinds_say_so(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
+    path = tmp_path / "a.log"
     path.write_text("hello")
     with pytest.raises(UnsupportedError, match="no kind"):
-        labeler.add(path, tmp_path / "b.txt", label())
+        labeler.add(path, tmp_path / "b.log", label())
 
 
 def test_a_read_only_home_has_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,6 +567,8 @@ def test_a_picture_scaled_below_legibility_is_told() -> None:
 
 def variants() -> Iterator[Any]:
     for module in MODULES:
+        if load(module).info.kind == "text":
+            continue  # texts have no magic, and no c2pa that reads them: test_text
         for name, make in importlib.import_module(f"variants.{module}").VARIANTS.items():
             # these hold a manifest store that is no more than a placeholder
             if name not in ("c2pa", "signed", "c2pa-and-xmp"):

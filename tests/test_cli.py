@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "a.png").write_bytes(encode("png"))
     (tmp_path / "in" / "deep" / "b.jpg").write_bytes(encode("jpeg"))
-    (tmp_path / "in" / "note.txt").write_text("not a picture")
+    (tmp_path / "in" / "note.log").write_text("not a picture")
     return tmp_path
 
 
@@ -98,10 +98,10 @@ def test_pipes(folder: Path) -> None:
         (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--lang", "de"], 2, "Choose from kk, ru, en"),
         (["add", "in/a.png", *SYSTEM, "--out-dir", "out", "--imitates", "soul"], 2, "not well-formed"),
         (["add", "in/none.png", *SYSTEM, "--out-dir", "out"], 3, "No such file"),
-        (["add", "in/note.txt", *SYSTEM, "--out-dir", "out"], 3, "no kind that"),
+        (["add", "in/note.log", *SYSTEM, "--out-dir", "out"], 3, "no kind that"),
         (["add", "-", *SYSTEM, "--out-dir", "out"], 2, "Standard input needs"),
         (["verify", "in/none.png"], 3, "No such file"),
-        (["verify", "in/note.txt"], 3, "no kind that"),
+        (["verify", "in/note.log"], 3, "no kind that"),
         (["verify", "in/a.png", "--policy", "xx"], 2, "Choose from"),
         (["verify", "in/a.png", "--trust", "none.pem"], 2, "none.pem"),
         (["verify", "in/a.png", "--fail-on", "sadness"], 2, "no such verdict"),
@@ -281,7 +281,7 @@ def test_checks_make_no_identity(folder: Path) -> None:
 
 def test_broken_files_of_a_known_name_are_not_skipped(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    for name, data in {"a.png": b"", "b.jpg": os.urandom(99), "c.svg": b"<html/>", "d.txt": b"text"}.items():
+    for name, data in {"a.png": b"", "b.jpg": os.urandom(99), "c.svg": b"<html/>", "d.log": b"text"}.items():
         (tmp_path / "site" / name).write_bytes(data)
     done = run("verify", "site", "--format", "json", cwd=tmp_path)
     assert done.returncode == 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sqlite3
 import struct
 import zlib
 from collections.abc import Iterator
@@ -448,19 +447,6 @@ def test_prompts_are_shown_to_those_who_ask(folder: Path, capsys: pytest.Capture
     shown = [f for f in files if any("qz7361" in e["excerpt"] for e in f["evidence"])]
     assert len(files) == len(TEXTS) + len(COMMENTS) + 1 and len(shown) > len(files) / 2
     assert all(len(e["excerpt"]) <= 4096 and e["excerpt"].isprintable() for f in files for e in f["evidence"])
-
-
-def test_a_state_keeps_no_prompt(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state = tmp_path / "state"
-    first = run("verify", folder, "--format", "jsonl", "--state", state, capsys=capsys)
-    assert run("verify", folder, "--format", "jsonl", "--state", state, capsys=capsys) == first
-    with sqlite3.connect(state) as db:
-        rows = [zlib.decompress(value).decode() for (value,) in db.execute("SELECT value FROM known")]
-    db.close()
-    assert len(rows) > 20 and not any("qz7361" in row for row in rows)
-    with pytest.raises(SystemExit) as ended:
-        main(["verify", str(folder), "--state", str(state), "--show-values"])
-    assert ended.value.code == 2 and "Leave out --state" in capsys.readouterr().err
 
 
 def test_show_tells_no_prompt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,8 +159,7 @@ def _dict(f: Findings) -> dict[str, Any]:
     same = [
         f.media_type,
         [[m.kind, m.status, m.details] for m in f.marks],
-        # without the values: no prompt is kept
-        [[e.source, e.generator, e.strength, e.where, e.excerpt, e.tells] for e in f.evidence],
+        [[e.source, e.generator, e.strength, e.where, e.excerpt, e.tells, e.value] for e in f.evidence],
         [[x.code, x.level, x.mark, x.where] for x in f.facts],
         f.error and list(vars(f.error).values()),
         f.not_checked,
@@ -196,8 +195,8 @@ def _same(text: str) -> Findings:
         media_type=media_type,
         marks=tuple(Mark(kind, Status(status), details) for kind, status, details in marks),
         evidence=tuple(
-            Evidence(source, name, Strength(strength), where, excerpt, Tells(tells))
-            for source, name, strength, where, excerpt, tells in found
+            Evidence(source, name, Strength(strength), where, excerpt, Tells(tells), value)
+            for source, name, strength, where, excerpt, tells, value in found
         ),
         facts=tuple(Fact(code, Level(level), mark, where) for code, level, mark, where in facts),
         error=Problem(*error) if error else None,

@@ -5,9 +5,11 @@ C2PA 2.4; what a conforming manifest needs: the conformance programme's asset ru
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import functools
+import hashlib
 import importlib.util
 import io
 import json
@@ -15,7 +17,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +53,8 @@ _BROKEN = frozenset(
 )
 _KINDS = {Purpose.SIGNER: "manifest", Purpose.TSA: "tsa", Purpose.IDENTITY: "cawg"}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+# start, length: the bytes that a hash leaves out; true: it is taken over the Unicode form NFC of the others (A.8)
+Hole = tuple[int, int, bool]
 _MAX_MANIFESTS = 64
 # assertions whose metadata may say what kind of source the asset is
 _METADATA = (
@@ -59,6 +64,7 @@ _METADATA = (
     "stds.iptc.photo-metadata",
     "stds.schema-org.CreativeWork",
 )
+_OURS = "tanba: "
 _TRIES = 200  # signatures until a store's size settles
 _ASKED = 4  # the same, where each asks an authority
 _guess = 4096  # bytes of the next store: most are as large as the last
@@ -203,6 +209,7 @@ class Parent:
     mime: str
     title: str
     sidecar: bytes | None = None
+    hole: Hole | None = None  # where ``sidecar`` stands, if it is in the data after all
 
 
 def definition(
@@ -346,7 +353,7 @@ def _builder(manifest: Mapping[str, Any], parent: Parent | None, context: Any = 
     with c2pa.Reader(parent.mime, io.BytesIO(parent.data), parent.sidecar, context=_context()) as reader:
         ingredient |= {
             "active_manifest": json.loads(reader.json())["active_manifest"],
-            "validation_results": reader.get_validation_results(),
+            "validation_results": _results(reader, parent.data, parent.hole),
             "manifest_data": {"format": SIDECAR_MIME, "identifier": "parent.c2pa"},
         }
     builder = c2pa.Builder({**manifest, "ingredients": [ingredient]}, context=context)
@@ -459,23 +466,26 @@ def _embeddable(builder: Any, data: bytes, exclude: tuple[int, int] | None) -> b
 # ---- reading
 
 
-def read(src: BinaryIO, mime: str, anchors: Anchors, *, sidecar: bytes | None = None) -> Reading:
+def read(
+    src: BinaryIO, mime: str, anchors: Anchors, *, sidecar: bytes | None = None, hole: Hole | None = None
+) -> Reading:
     """Read and validate the manifest store in ``src``, or ``sidecar`` against the bytes of ``src``.
 
+    ``hole``: where ``sidecar`` stands in ``src`` after all, if c2pa's Reader does not find it by itself.
     Never raises for what the file holds: an unreadable store is a mark of status ``invalid`` or ``unknown``.
     """
-    kind = "sidecar" if sidecar else "c2pa"
+    kind = "sidecar" if sidecar and not hole else "c2pa"
 
     def ask(purpose: Purpose, time: bool) -> dict[str, Any]:
         """The whole validation once more, over the same bytes: only c2pa knows which store in them it reads."""
         src.seek(0)
         try:
-            return _validate(mime, src, sidecar, _trust(anchors, purpose, time))
+            return _validate(mime, src, sidecar, hole, _trust(anchors, purpose, time))
         except (_c2pa().C2paError, ValueError, RecursionError):
             return first  # it names no list of this purpose
 
     try:
-        first = _validate(mime, src, sidecar, _trust(anchors, Purpose.SIGNER))
+        first = _validate(mime, src, sidecar, hole, _trust(anchors, Purpose.SIGNER))
     except (_c2pa().C2paError, ValueError, RecursionError) as e:
         return _unread(kind, str(e))
     return _interpret(kind, first, c2pa_trust.judge(kind, first, anchors, ask))
@@ -485,10 +495,89 @@ def _trust(anchors: Anchors, purpose: Purpose, time: bool = False) -> _Trust:
     return _Trust(tuple((n, a.pem) for n, a in enumerate(anchors) if a.purpose is purpose), purpose, time)
 
 
-def _validate(mime: str, src: BinaryIO, sidecar: bytes | None, trust: _Trust) -> dict[str, Any]:
+def _validate(
+    mime: str, src: BinaryIO, sidecar: bytes | None, hole: Hole | None, trust: _Trust
+) -> dict[str, Any]:
     with _c2pa().Reader(mime, src, sidecar, context=_context(trust)) as reader:
         store: dict[str, Any] = json.loads(reader.json())
+        if hole:
+            src.seek(0)
+            store["validation_results"] = _results(reader, src.read(), hole)
     return store
+
+
+def _told(code: str, explanation: str) -> str:
+    """A code, and of the explanations those that are for people: ours."""
+    return f"{code}: {explanation.removeprefix(_OURS)}" if explanation.startswith(_OURS) else code
+
+
+def _results(reader: Any, data: bytes, hole: Hole | None) -> dict[str, Any]:
+    """What c2pa's Reader found; with a hole, the hash of the data is checked here.
+
+    Since 0.91 the Reader refuses every exclusion in a format that it cannot parse.
+    """
+    results: dict[str, Any] = reader.get_validation_results() or {}
+    if not hole:
+        return results
+    active = results.setdefault("activeManifest", {})
+    for level in ("success", "informational", "failure"):
+        codes = active.get(level) or ()
+        active[level] = [c for c in codes if not str(c.get("code")).startswith("assertion.dataHash.")]
+    store = json.loads(reader.detailed_json())
+    assertions = store["manifests"][store["active_manifest"]]["assertion_store"]
+    hashes = [value for name, value in assertions.items() if name.split("__")[0] == "c2pa.hash.data"]
+    why = _unbound(data, hole, hashes)
+    code = "assertion.dataHash.mismatch" if why else "assertion.dataHash.match"
+    active["failure" if why else "success"].append({"code": code, "explanation": _OURS + why})
+    return results
+
+
+def _unbound(data: bytes, hole: Hole, hashes: Sequence[object]) -> str:
+    """Why the manifest is not that of these data; "" = it is."""
+    claim = hashes[0] if len(hashes) == 1 else None
+    if not isinstance(claim, dict):
+        return f"there are {len(hashes)} hashes of the data, not one"
+    try:
+        wanted = base64.b64decode(str(claim["hash"]), validate=True)
+        left_out = [(int(x["start"]), int(x["length"])) for x in claim.get("exclusions") or ()]
+    except (KeyError, TypeError, ValueError):
+        return "the hash of the data is malformed"
+    if (algorithm := str(claim.get("alg") or "sha256")) not in ("sha256", "sha384", "sha512"):
+        return f"the hash {algorithm[:20]} is unknown"
+
+    def fits(rest: bytes) -> bool:
+        return hashlib.new(algorithm, rest).digest() == wanted
+
+    at, length, normal = hole
+    before, behind = data[:at], data[at + length :]
+    if left_out == [(at, length)] and fits(before + behind):
+        return ""
+    if not normal:
+        return "the data were changed"
+    try:
+        text = _nfc(before + behind)
+        if fits(text) and text != before + behind:
+            # A.8 hashes the form NFC, but its validators take the place of the manifest from the stored bytes
+            return "" if left_out == [(at, length)] else "the Unicode form was changed"
+    except UnicodeDecodeError:
+        return "the data were changed"
+    if behind and fits(_nfc(before)):
+        return "text was added behind the manifest"
+    if fits(text):
+        return "the manifest was moved"
+    for made, what in (
+        (text.replace(b"\r\n", b"\n"), "line ends were changed"),
+        (text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), "line ends were changed"),
+        (text.rstrip(b"\r\n \t"), "white space was added at the end"),
+        (text + b"\n", "the last line end was removed"),
+    ):
+        if fits(made):
+            return what
+    return "the text was changed"
+
+
+def _nfc(text: bytes) -> bytes:
+    return unicodedata.normalize("NFC", text.decode()).encode()
 
 
 def _unread(kind: str, message: str) -> Reading:
@@ -510,7 +599,9 @@ def _interpret(kind: str, store: Mapping[str, Any], standing: c2pa_trust.Standin
         for code, why in codes["failure"].items()
         if code not in _BROKEN | c2pa_trust.SIGNER_CODES and not code.startswith("timeStamp")
     ]
-    facts = [Fact("c2pa.tampered", Level.FAILURE, kind, code) for code in broken]
+    facts = [
+        Fact("c2pa.tampered", Level.FAILURE, kind, _told(code, codes["failure"][code])) for code in broken
+    ]
     if not broken and "claimSignature.validated" in codes["success"]:
         facts.append(Fact("c2pa.intact", Level.SUCCESS, kind))
     facts += [*standing.facts, *defects, *_ingredients(kind, store)]

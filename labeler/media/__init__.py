@@ -14,6 +14,7 @@ from labeler.media.base import (
     Embedded,
     ExactMedium,
     Field,
+    Hole,
     Inside,
     Limits,
     LockableMedium,
@@ -28,6 +29,7 @@ from labeler.media.base import (
     Slot,
     Stream,
     Surface,
+    TextSurface,
     VectorSurface,
     whole,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "Embedded",
     "ExactMedium",
     "Field",
+    "Hole",
     "Inside",
     "Limits",
     "LockableMedium",
@@ -55,6 +58,7 @@ __all__ = [
     "Slot",
     "Stream",
     "Surface",
+    "TextSurface",
     "VectorSurface",
     "all_media",
     "claims",
@@ -80,6 +84,9 @@ MODULES = (
     "psd",
     "pdf",
     "picture",
+    "html",
+    "plain",
+    "markdown",
 )
 
 
@@ -97,7 +104,7 @@ def all_media() -> tuple[Medium, ...]:
 
 def claims(name: str) -> bool:
     """Whether a medium claims the suffix of this name: its content is then expected to be readable."""
-    return name.lower().endswith(tuple(suffix for medium in all_media() for suffix in medium.info.suffixes))
+    return any(medium.info.names(name) for medium in all_media())
 
 
 def unlocked(medium: Medium, password: str | None) -> Medium:

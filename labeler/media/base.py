@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
 from labeler.errors import LimitError, UsageError
@@ -86,6 +87,14 @@ class Inside:
     unread: str = ""
 
 
+class Hole(NamedTuple):
+    """The bytes that a manifest's hash leaves out; ``nfc``: it is taken over the Unicode form NFC of the others."""
+
+    start: int
+    length: int
+    nfc: bool = False
+
+
 @dataclass(frozen=True)
 class Content:
     """A container taken apart, to its end.
@@ -97,7 +106,8 @@ class Content:
     changed. ``captioned``: a field of the container's own holds a description.
 
     ``slots`` holds the raw payload of each carrier found (XMP packet, EXIF block from its TIFF header
-    on, JUMBF manifest store). ``size`` is what a viewer shows, after orientation: px, or user units for
+    on, JUMBF manifest store). ``hole``: where a manifest store stands that c2pa itself would not find; ``defect``: why
+    the one that stands there cannot be read; ``remote``: where else one is. ``size`` is what a viewer shows, after orientation: px, or user units for
     vectors. ``essence`` is empty unless asked for. ``trailing`` counts the bytes after the container's end.
     """
 
@@ -115,6 +125,9 @@ class Content:
     sealed: str = ""
     forbidden: str = ""
     captioned: bool = False
+    hole: Hole | None = None
+    defect: str = ""
+    remote: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,9 @@ class MediumInfo:
     mime: str  # the one we sign as
     suffixes: tuple[str, ...]
     slots: frozenset[Slot]
-    surface: Literal["raster", "vector", "page", "none"]  # the module of `labeler.surfaces` that draws on it
+    surface: Literal[
+        "raster", "vector", "page", "text", "none"
+    ]  # the module of `labeler.surfaces` that draws on it
     c2pa: Literal[
         "native", "exact", "sidecar"
     ]  # by c2pa itself, by our own `ExactMedium.embed`, or beside the file
@@ -134,6 +149,13 @@ class MediumInfo:
     room: Mapping[Slot, int] = field(
         default_factory=dict
     )  # bytes that a slot takes at most, where that is little
+    detached: bool = False  # unless asked, the signature goes into a sidecar
+    programs: tuple[str, ...] = ()  # patterns of names with these suffixes that programs read, not people
+
+    def names(self, name: str | None) -> bool:
+        """Whether a file of this name should be one."""
+        base = (name or "").replace("\\", "/").rpartition("/")[2].lower()
+        return base.endswith(self.suffixes) and not any(fnmatchcase(base, p) for p in self.programs)
 
 
 @dataclass(frozen=True)
@@ -300,7 +322,33 @@ class KeepsPixels(Protocol):
         """
 
 
-Surface = RasterSurface | VectorSurface | PageSurface
+@dataclass(frozen=True)
+class Shown:
+    """The notice that stands in a text, by language; ``doubt``: why a reader may not see it."""
+
+    lines: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
+
+
+@runtime_checkable
+class TextSurface(Protocol):
+    """A text that begins with its notice.
+
+    ``wordings`` tells of a line whether it is one of a notice, and in which language: what stands at the notice's
+    place and is none stays.
+    """
+
+    def lacking(self, text: str) -> tuple[str, str]:
+        """The text's encoding, and the letters of ``text`` that it cannot write."""
+
+    def shown(self, wordings: Mapping[str, str]) -> Shown:
+        """The notice that is there, read as a reader would."""
+
+    def insert(self, lines: Mapping[str, str], wordings: Mapping[str, str]) -> Painted:
+        """Put a notice there, by language, in place of one that is there."""
+
+
+Surface = RasterSurface | VectorSurface | PageSurface | TextSurface
 
 
 class Embedded(NamedTuple):

@@ -36,7 +36,6 @@ _TOLD = 1 << 16  # bytes of a text that are passed on
 _TURNS: dict[tuple[int, int | None], int] = {(0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6}
 _TURNS |= {(0, 1): 2, (0, 0): 4, (1, 1): 7, (1, 0): 5, (2, 1): 4, (2, 0): 2, (3, 1): 5, (3, 0): 7}
 
-_PICTURES = tuple(b"av01 hvc1 lhv1 avc1 vvc1 evc1 jpeg j2k1 unci grid iovl iden".split())
 _AVIF = (b"avif", b"avis")
 _HEVC = tuple(a + b for a in (b"hei", b"hev") for b in (b"c", b"x", b"m", b"s"))
 _OTHER = tuple(b"avci avcs jpeg jpgs j2ki j2is vvic vvis evbi evbs".split())
@@ -284,16 +283,6 @@ def _refusals(heif: Heif) -> Iterator[tuple[Slot, str]]:
             yield slot, "a film without items has no place for EXIF"
 
 
-def _has_others(heif: Heif) -> bool:
-    """Whether it holds pictures that are neither the one that is shown nor a part or a companion of it."""
-    meta = heif.main
-    if meta is None or meta.primary is None:
-        return False
-    parts = {n for r in meta.references if r.kind == b"dimg" for n in r.targets}
-    parts |= {r.source for r in meta.references if r.kind in (b"thmb", b"auxl", b"cdsc")} | {meta.primary}
-    return any(i.id not in parts and i.kind in _PICTURES for i in meta.items.values())
-
-
 class HeifMedium:
     """The `Medium` of one of HEIF's kinds; its name is that of Pillow's decoder."""
 
@@ -321,9 +310,10 @@ class HeifMedium:
             mime=_mime(heif.data[:4096]),
             takes=self.info.slots - refusals.keys() if refusals else None,
             why="; ".join(refusals.values()),
-            unread=(
-                *["XMP that is compressed in an unknown way"] * (Slot.XMP in refusals),
-                *["further pictures in the file"] * _has_others(heif),
+            unread=tuple(
+                f"compressed {slot.upper()}"
+                for slot in refusals
+                if slot is not Slot.C2PA and heif.carriers(slot)
             ),
         )
 

@@ -264,7 +264,8 @@ class HeifSurface:
 
     def regions(self, box: Box) -> Sequence[Image.Image]:
         with _coding():
-            return [flat(frame.crop(box.corners)) for frame in self._frames()]
+            corners = box.x, box.y, box.x + box.w, box.y + box.h
+            return [flat(frame.crop(corners)) for frame in self._frames()]
 
     def _frames(self) -> Iterator[Image.Image]:
         """Every frame as displayed."""
@@ -291,7 +292,10 @@ class HeifSurface:
             if heif.tracks or band:
                 coded = {picture.number: self._coded(sheets)}
             else:
-                coded = {n: self._coded([sheets[0].crop(c.corners)]) for n, c in picture.cells.items()}
+                coded = {
+                    n: self._coded([sheets[0].crop((c.x, c.y, c.x + c.w, c.y + c.h))])
+                    for n, c in picture.cells.items()
+                }
         splice = Splice(heif)
         _swap(splice, picture, coded)
         _tell(splice, picture, self._codec, coded, stored if band else None)

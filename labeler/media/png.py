@@ -209,7 +209,7 @@ class _Png:
             if slot:
                 slots.setdefault(slot, text)
             if slot is not Slot.XMP:
-                # rewritten: who makes a picture writes its texts first
+                # rewritten: who makes a picture writes texts first
                 late = "late-" if part.start > pixels else ""
                 fields.append(Field(f"png:{late}{part.kind.decode()}", key, text))
         block = exif_block(data, chunks)

@@ -129,7 +129,9 @@ class Layout:
 
     @property
     def legible(self) -> bool:
-        """Large enough, and not too large."""
+        """Large enough, and not too large; a text is as large as whoever shows it makes it."""
+        if self.mode == "head":
+            return True
         share = 0.5 if self.is_band else MAX_SHARE
         # a container's grid may widen the box by less than one of its 16 px blocks on each side
         small = (self.box.w - 32) * (self.box.h - 32) <= share * self.size[0] * self.size[1]
