@@ -9,7 +9,7 @@ demo: $(READY)  ## Label and verify the samples, and say where to look.
 	@sh tools/demo.sh $(BIN)/label
 
 test: $(READY) tools  ## Run the tests; every skip is printed with its reason.
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
