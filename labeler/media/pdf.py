@@ -264,8 +264,9 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
         for note in _array(page.get("/Annots")):
             if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):
                 yield Field("pdf:link", "href", bytes(uri))
-    for name in itertools.islice(pdf.attachments, limits.max_parts):
-        yield Field("pdf:attachment", name, b"")
+    for name, spec in itertools.islice(pdf.attachments.items(), limits.max_parts):
+        if not _is_manifest(spec.obj):
+            yield Field("pdf:attachment", name, b"")
 
 
 def _text(words: bytes) -> Iterator[Field]:

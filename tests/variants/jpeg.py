@@ -94,6 +94,7 @@ def ycck() -> bytes:
     return data[:at] + b"\2" + data[at + 1 :]
 
 
+@functools.cache  # it tells the second it was made in
 def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
