@@ -289,8 +289,10 @@ def _parts(surface: Pages, shown: range, limits: Limits) -> Iterator[Part]:
                 if any(mark in coded for mark in _MARKED):
                     yield Part(where, coded)
     for name in itertools.islice(surface.pdf.attachments, limits.max_parts):
-        file = _path(surface.pdf.attachments[name].obj, "/EF", "/F")
-        if isinstance(file, pikepdf.Stream) and not _is_manifest(surface.pdf.attachments[name].obj):
+        if (named := surface.pdf.attachments.get(name)) is None:
+            continue  # the tree of names is broken: what it lists it does not find
+        file = _path(named.obj, "/EF", "/F")
+        if isinstance(file, pikepdf.Stream) and not _is_manifest(named.obj):
             data = inflated(file, limits)
             left -= len(data)
             if left < 0:
