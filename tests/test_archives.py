@@ -20,7 +20,7 @@ from labeler.batch.archives import Archive
 from labeler.batch.listing import Bounds
 
 PNG = encode("png", 64, 48)
-FILES = {"b/x.jpg": encode("jpeg", 64, 48), "a.png": PNG, "note.txt": b"text", "b/.hidden.png": PNG}
+FILES = {"b/x.jpg": encode("jpeg", 64, 48), "a.png": PNG, "note.bin": b"\0\1\2\3", "b/.hidden.png": PNG}
 FORMS = {
     "zip": zipped(FILES),
     "stored.zip": zipped(FILES, zipfile.ZIP_STORED),
@@ -45,8 +45,8 @@ def said(reports: list[Report], path: Path) -> dict[str, str]:
 def test_members_are_files_like_others(form: str, tmp_path: Path) -> None:
     reports = verified(tmp_path, f"site.{form}", FORMS[form])
     name = f"{tmp_path}/site.{form}!/"
-    assert [r.path for r in reports] == [f"{name}a.png", f"{name}b/x.jpg", f"{name}note.txt"]
-    assert not any(r.skipped for r in reports)
+    assert [r.path for r in reports] == [f"{name}a.png", f"{name}b/x.jpg", f"{name}note.bin"]
+    assert [r.skipped for r in reports] == [False, False, True]
     assert reports[0].sha256 == labeler.verify(PNG).sha256
     assert os.listdir(tmp_path) == [f"site.{form}"]
 

@@ -51,7 +51,7 @@ def site(tmp_path: Path) -> Path:
         (site / f"{i:02}.png").write_bytes(PNG + b"%d" % i)
     (site / "b" / "labelled.png").write_bytes(labeler.add(MADE, None, label()).data)
     (site / "b" / "cut.png").write_bytes(PNG[:-20])
-    (site / "note.txt").write_text("text")
+    (site / "note.bin").write_bytes(b"\0\1\2\3")
     (site / "x.zip").write_bytes(
         zipped({"in/1.png": PNG, "in/2.jpg": encode("jpeg", 64, 48), "a.tar": tarred({"3.png": PNG})})
     )

@@ -477,3 +477,18 @@ def test_mutants_never_surprise(slice_: int) -> None:
 
     for seed in range(10_000 + 12 * slice_, 10_012 + 12 * slice_):
         assert tried(mutant(seed))
+
+
+@pytest.mark.parametrize("name", [b"man\0ifest", b"\xfe\xff\0a\xd8", b"\xef\xbb\xbf\xff", b""])
+def test_attachments_whose_names_are_not_found_again_end_nothing(name: bytes) -> None:
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    pdf.attachments["named"] = b"x"
+    tree = pdf.Root.Names.EmbeddedFiles
+    (tree.Kids[0] if "/Kids" in tree else tree).Names[0] = pikepdf.String(name)
+    out = io.BytesIO()
+    pdf.save(out)
+    report = labeler.verify(out.getvalue())
+    assert report.error is None
+    lost = any("broken names" in f.where for f in report.facts if f.code == "document.unread")
+    assert lost == (b"\0i" in name or b"\xbf\xff" in name)

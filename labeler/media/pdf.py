@@ -117,6 +117,8 @@ class Pdf:
         unread = []
         if len(surface.pages) > len(shown):
             unread.append(f"the text and pictures of pages {len(shown) + 1} to {len(surface.pages)}")
+        if _attachments(surface.pdf, limits)[1]:
+            unread.append("attachments with broken names")
         return Inside(tuple(_text(words)), parts, "; ".join(unread))
 
     def unlocked(self, password: str) -> Pdf:
@@ -264,7 +266,7 @@ def _fields(pdf: pikepdf.Pdf, limits: Limits) -> Iterator[Field]:
         for note in _array(page.get("/Annots")):
             if isinstance(uri := _path(note, "/A", "/URI"), pikepdf.String):
                 yield Field("pdf:link", "href", bytes(uri))
-    for name, spec in itertools.islice(pdf.attachments.items(), limits.max_parts):
+    for name, spec in _attachments(pdf, limits)[0].items():
         if not _is_manifest(spec.obj):
             yield Field("pdf:attachment", name, b"")
 
@@ -289,14 +291,29 @@ def _parts(surface: Pages, shown: range, limits: Limits) -> Iterator[Part]:
                 coded = picture.read_raw_bytes()
                 if any(mark in coded for mark in _MARKED):
                     yield Part(where, coded)
-    for name in itertools.islice(surface.pdf.attachments, limits.max_parts):
-        file = _path(surface.pdf.attachments[name].obj, "/EF", "/F")
-        if isinstance(file, pikepdf.Stream) and not _is_manifest(surface.pdf.attachments[name].obj):
+    for name, named in _attachments(surface.pdf, limits)[0].items():
+        file = _path(named.obj, "/EF", "/F")
+        if isinstance(file, pikepdf.Stream) and not _is_manifest(named.obj):
             data = inflated(file, limits)
             left -= len(data)
             if left < 0:
                 raise LimitError("The PDF's attachments are too large.", "Do not trust this file.")
             yield Part(f"the attachment {name}", data)
+
+
+def _attachments(pdf: pikepdf.Pdf, limits: Limits) -> tuple[dict[str, pikepdf.AttachedFileSpec], bool]:
+    """By name, and whether there are more, whose names are no text or are not found again in their broken tree."""
+    found: dict[str, pikepdf.AttachedFileSpec] = {}
+    lost = False
+    try:
+        for name in itertools.islice(pdf.attachments, limits.max_parts):
+            if spec := pdf.attachments.get(name):
+                found[name] = spec
+            else:
+                lost = True
+    except RuntimeError:
+        lost = True
+    return found, lost
 
 
 def _filter(picture: pikepdf.Stream) -> str:
