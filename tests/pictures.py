@@ -45,7 +45,7 @@ def label(**more: Any) -> Label:
 
 
 MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
-MIMES |= {"avif": "image/avif", "heif": "image/heic"}
+MIMES |= {"avif": "image/avif"}
 
 
 def c2pa_reader(

@@ -71,7 +71,9 @@ def test_the_time_is_confirmed_in_every_container_and_beside(
     receipt = stamped(kind, sidecar=sidecar)
     store = receipt.sidecar_data
     assert receipt.time_stamp and receipt.time_stamp["authority"] == "Test Clock"
-    assert not any("sign" in why for why in receipt.degradations)
+    assert receipt.degradations == (
+        ("the picture was encoded again at quality 95",) if kind == "avif" else ()
+    )
     assert b"sigTst2" in (store or receipt.data) or kind == "svg"  # base64 there
     failures, _ = c2pa_reader(receipt.data, MIMES[kind], store)
     assert failures == "signingCredential.untrusted"
