@@ -92,7 +92,7 @@ class Markdown:
             slots=slots,
             essence=(Stream("text", (page.essence().encode("utf-8", "surrogatepass"),)),) if essence else (),
             takes=page.takes,
-            why="its front matter has to stand first" if page.front else "it has no front matter",
+            why=page.why,
             hole=hole,
             defect=defect,
         )
@@ -154,6 +154,13 @@ class _Page:
         # others would find a second manifest in a text about them
         alone = self.text.count(_BEGIN) == len(self.manifests)
         return frozenset({Slot.C2PA}) if alone and self.coded.codec == "utf-8" else frozenset()
+
+    @property
+    def why(self) -> str:
+        """It takes no more than that."""
+        if self.front:
+            return "its front matter has to stand first"
+        return "it has no front matter" + ("" if self.takes else ", and only UTF-8 takes one manifest")
 
     def _front(self) -> re.Match[str] | None:
         """Front matter is what can be merged: top-level entries at the margin, or nothing yet."""
