@@ -103,7 +103,7 @@ class _Outcome:
 @option("--with-prompt", is_flag=True, help="Let the label carry the prompt, which may be personal.")
 @password_file
 @option("--force", is_flag=True, help="Change documents that their owner has locked against changes.")
-@option("--dry-run", is_flag=True, help="Do everything but writing.")
+@option("--dry-run", is_flag=True, help="Do everything but writing and asking the network.")
 @option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @option("--format", "style", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 @option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")

@@ -207,6 +207,7 @@ def add(
         if work.is_done(mode, stamped=bool(tsa)):
             made, signer = work.as_it_is(), None
         else:
+            _check_older(found)
             if not isinstance(identity, Identity):
                 identity = identities.ensure(identity, keep=not dry_run)
             signer = identity.require()
@@ -227,6 +228,8 @@ def add(
         remarks = (*_remarks(found, label, with_prompt, signer), *made.remarks, *unmet)
         if prompt and not with_prompt:
             remarks = (*remarks, "The prompt was left out: --with-prompt lets the label carry it.")
+        if tsa and dry_run:
+            remarks = (*remarks, "The time-stamp authority was not asked: a dry run uses no network.")
         if (
             destination
             and destination.suffix
@@ -410,6 +413,16 @@ def _refuse(
             raise UsageError(
                 "it carries an embedded manifest; a sidecar beside it would contradict it.", hint
             )
+
+
+def _check_older(found: Survey) -> None:
+    """Raises UsageError: an older label of ours would stay beside the new one, and the two would contradict."""
+    if found.packet and xmp.record(found.packet) and Slot.XMP not in found.takes:
+        why = found.content.why or "nothing is written into this file"
+        raise UsageError(
+            f"its XMP holds an older label that cannot be replaced: {why}.",
+            "Start from the file as it was before that label.",
+        )
 
 
 def _check_text_mark(found: Survey, sidecar: bool, beside: bytes | None) -> None:
@@ -720,6 +733,8 @@ class _Work:
         elif not self.drawable:
             self.degradations.append(
                 "no notice was drawn: it cannot be on this kind of file; show it beside the picture"
+                if self.medium.info.surface == "none"
+                else f"no notice was drawn: it cannot be on this {self.medium.info.name}; show it beside the picture"
             )
         else:
             self.degradations.append("no notice was drawn, as asked; show it beside the picture")

@@ -326,7 +326,7 @@ def _read_manifests(
         reading = c2pa.read(io.BytesIO(data), mime, anchors(), sidecar=store, hole=content.hole)
         if reading.marks[0].status is not Status.ABSENT:
             yield reading
-    if sidecar:
+    if sidecar is not None:
         from labeler.marks import c2pa
 
         reading = c2pa.read(io.BytesIO(data), medium.info.mime, anchors(), sidecar=sidecar.data)
@@ -531,7 +531,7 @@ def verify(
         depth=depth,
         anchors=lambda: (*lists.own_anchors(), *listed),
         name=name,
-        sidecar=Sidecar(sidecar) if sidecar else None,
+        sidecar=None if sidecar is None else Sidecar(sidecar),
         limits=limits,
         thumbnail=thumbnail,
         password=password,
@@ -601,7 +601,9 @@ def _typed(e: Exception) -> UnreadableError:
     if isinstance(e, UnreadableError):
         return e
     if isinstance(e, MemoryError):
-        return LimitError("it needs more memory than it may have.", "Raise the limit if you trust it.")
+        return LimitError(
+            "it needs more memory than it may have.", "If you trust it, allow more with --memory."
+        )
     return UnreadableError(f"examining it failed ({type(e).__name__}).", "Please report this with the file.")
 
 

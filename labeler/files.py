@@ -100,7 +100,9 @@ def read(path: str | Path, limit: int) -> bytes:
     except MemoryError as e:
         raise LimitError("it does not fit into memory.", "Allow more, or use a larger machine.") from e
     if count > limit:
-        raise LimitError(f"it has more than {limit} bytes.", "Raise the limit if you trust it.")
+        raise LimitError(
+            f"it has more than {limit} bytes.", "If you trust it, allow more: `labeler.Limits` in Python."
+        )
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

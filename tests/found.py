@@ -101,10 +101,10 @@ def write(style: str, found: Iterable[Report], lang: str = "en", **more: Any) ->
             yield report
 
     settings = Settings(lang=lang, time=TIME, **more)
-    every = lambda: {name: counts[name] for name in (*(v.value for v in Verdict), "skipped")}  # noqa: E731
-    reports.stream(
-        counted(),
-        [(reports.writer(style, settings), pieces.append)],
-        lambda: Closing(every(), ("site/gone.png.c2pa",)),
-    )
+
+    def closing() -> Closing:
+        every = {name: counts[name] for name in (*(v.value for v in Verdict), "skipped")}
+        return Closing(every, ("site/gone.png.c2pa",))
+
+    reports.stream(counted(), [(reports.writer(style, settings), pieces.append)], closing)
     return "".join(pieces)

@@ -662,3 +662,26 @@ def test_a_lossy_picture_encoded_again_says_so_in_its_manifest() -> None:
     assertions = store["manifests"][store["active_manifest"]]["assertions"]
     actions = next(a["data"]["actions"] for a in assertions if a["label"] == "c2pa.actions.v2")
     assert [a["action"] for a in actions] == ["c2pa.created", "c2pa.addedText", "c2pa.transcoded"]
+
+
+def test_an_empty_sidecar_is_told_as_that(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(encode("png"))
+    (tmp_path / "a.png.c2pa").write_bytes(b"")
+    with pytest.raises(UnreadableError, match="sidecar beside it cannot be read"):
+        labeler.add(file, None, label(), in_place=True)
+    report = labeler.verify(file)
+    assert next(m.status for m in report.marks if m.kind == "sidecar") == "invalid"
+
+
+def test_a_longer_notice_in_a_small_picture_is_put_shorter() -> None:
+    data = encode("jpeg", 400, 300)
+    every = ("kk", "ru", "en")
+    once = labeler.add(data, None, label(), langs=every)
+    twice = labeler.add(once.data, None, label(involvement="modified"), langs=every)
+    assert twice.notice.legible and labeler.verify(twice.data).verdict == "labelled"
+
+
+def test_a_dry_run_asks_no_authority() -> None:
+    receipt = labeler.add(encode("png"), None, label(), tsa="http://127.0.0.1:9/", dry_run=True)
+    assert any("authority was not asked" in r for r in receipt.remarks)

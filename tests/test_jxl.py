@@ -276,3 +276,12 @@ def test_no_bytes_surprise(data: st.DataObject) -> None:
         source[data.draw(st.integers(0, len(source) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(labeler.LabelError):
         read(splice(bytes(source), {Slot.XMP: PACKET}))
+
+
+def test_an_older_label_that_must_stay_is_not_contradicted() -> None:
+    once = labeler.add(from_jpeg(None), None, label())
+    assert "xmp" in once.marks
+    with pytest.raises(UsageError, match="older label that cannot be replaced") as caught:
+        labeler.add(once.data, None, label(involvement="modified"))
+    assert "before that label" in caught.value.hint
+    assert labeler.add(once.data, None, label()).unchanged

@@ -8,6 +8,7 @@ import pickle
 import shlex
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,19 @@ def test_a_command_that_hangs_or_babbles_is_ended() -> None:
             run(line, timeout=0.3)
     babble = "import sys; sys.stdout.write('x' * 10_000_000); sys.stderr.write('y' * 10_000_000)"
     assert len(run(shlex.join([sys.executable, "-c", babble]))) == 65536
+
+
+def test_what_a_hanging_command_started_ends_with_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    line = f"import subprocess, time; p = subprocess.Popen(['sleep', '60']); open({str(child)!r}, 'w').write(str(p.pid)); time.sleep(60)"
+    with pytest.raises(IdentityError, match="did not end within"):
+        run(shlex.join([sys.executable, "-c", line]), timeout=5)
+    state = Path(f"/proc/{child.read_text()}/stat")
+    for _ in range(100):
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("it is still there")
 
 
 def test_a_command_gets_the_bytes_and_no_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

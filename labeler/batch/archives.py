@@ -274,7 +274,10 @@ class Archive:
         if entry.locked:
             raise UnreadableError("it is encrypted.", "Unpack the archive with its password first.")
         if entry.size > limit:
-            raise LimitError(f"it has more than {limit} bytes.", "Raise the limit if you trust it.")
+            raise LimitError(
+                f"it has more than {limit} bytes.",
+                "If you trust it, unpack it first, and allow more: `labeler.Limits` in Python.",
+            )
         if entry.packed is not None:
             _check_ratio(entry.size, entry.packed, self._left.bounds)
         try:

@@ -474,7 +474,9 @@ def read(
     ``hole``: where ``sidecar`` stands in ``src`` after all, if c2pa's Reader does not find it by itself.
     Never raises for what the file holds: an unreadable store is a mark of status ``invalid`` or ``unknown``.
     """
-    kind = "sidecar" if sidecar and not hole else "c2pa"
+    kind = "c2pa" if sidecar is None or hole else "sidecar"
+    if sidecar == b"":
+        return _unread(kind, "it is empty")
 
     def ask(purpose: Purpose, time: bool) -> dict[str, Any]:
         """The whole validation once more, over the same bytes: only c2pa knows which store in them it reads."""

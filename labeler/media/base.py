@@ -482,6 +482,7 @@ def whole(src: BinaryIO, limits: Limits) -> bytes:
     src.seek(at)
     if len(data) > limits.max_bytes:
         raise LimitError(
-            f"The input has more than {limits.max_bytes} bytes.", "Raise the limit if you trust it."
+            f"The input has more than {limits.max_bytes} bytes.",
+            "If you trust it, allow more: `labeler.Limits` in Python.",
         )
     return data

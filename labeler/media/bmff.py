@@ -123,7 +123,8 @@ class Room:
         self.parts -= parts
         if self.parts < 0:
             raise LimitError(
-                "The file has more parts than the limit allows.", "Raise the limit if you trust it."
+                "The file has more parts than the limit allows.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
 
 

@@ -51,7 +51,8 @@ def parse(data: bytes, limits: Limits, start: int = 0, stop: int | None = None) 
         part = one(data, start, stop)
         if len(found) >= limits.max_parts:
             raise LimitError(
-                f"The file has more than {limits.max_parts} boxes.", "Raise the limit if you trust it."
+                f"The file has more than {limits.max_parts} boxes.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
         found.append(part)
         start = part.stop

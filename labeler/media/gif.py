@@ -92,7 +92,8 @@ def parse(data: bytes, limits: Limits) -> Gif:
         while data[at] != _TRAILER:
             if len(blocks) >= limits.max_parts:
                 raise LimitError(
-                    f"The GIF has more than {limits.max_parts} blocks.", "Raise the limit if you trust it."
+                    f"The GIF has more than {limits.max_parts} blocks.",
+                    "If you trust it, allow more: `labeler.Limits` in Python.",
                 )
             blocks.append(_block(data, at))
             at = blocks[-1].stop

@@ -286,7 +286,10 @@ class HeifSurface:
         shown = (self.size[0], box.y + box.h) if band else self.size
         stored = shown[::-1] if swaps(heif.orientation) else shown
         if heif.tracks and stored[0] * stored[1] * heif.tracks[0].frames > self._limits.max_pixels:
-            raise LimitError("The film has more pixels than are coded again at once.", "Raise the limit.")
+            raise LimitError(
+                "The film has more pixels than are coded again at once.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
+            )
         with _coding():
             sheets = [self._sheet(frame, plate, box, shown) for frame in self._frames()]
             if heif.tracks or band:

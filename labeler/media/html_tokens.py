@@ -52,7 +52,8 @@ def tokens(text: str, limit: int) -> Iterator[Token]:
     for number, token in enumerate(_tokens(text)):
         if number >= limit:
             raise LimitError(
-                f"The page has more than {limit} tags and texts.", "Raise the limit if you trust it."
+                f"The page has more than {limit} tags and texts.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
         yield token
 

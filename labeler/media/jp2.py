@@ -67,7 +67,10 @@ def _codestream(data: bytes, at: int, end: int, limits: Limits) -> _Codestream:
             if after > end or after < body + 8:
                 raise _damaged("one of its tiles is cut off")
         at = after
-    raise LimitError("The JPEG 2000 file has more parts than the limit allows.", "Raise the limit.")
+    raise LimitError(
+        "The JPEG 2000 file has more parts than the limit allows.",
+        "If you trust it, allow more: `labeler.Limits` in Python.",
+    )
 
 
 class _Jpeg2000(ReadOnly):

@@ -227,7 +227,8 @@ def _walk(data: bytes, limits: Limits, *, scans: bool = True) -> tuple[list[Segm
         segments.append(Segment(marker, view[start:at], head - start))
         if len(segments) > limits.max_parts:
             raise LimitError(
-                f"The JPEG has more than {limits.max_parts} segments.", "Raise the limit if you trust it."
+                f"The JPEG has more than {limits.max_parts} segments.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
 
 

@@ -151,7 +151,8 @@ def _inflated(packed: bytes, room: int) -> bytes | None:
         raise _damaged(f"its compressed metadata cannot be read ({e})") from e
     if len(out) > room:
         raise LimitError(
-            "The JPEG XL file's metadata are too long when decompressed.", "Raise the limit if you trust it."
+            "The JPEG XL file's metadata are too long when decompressed.",
+            "If you trust it, allow more: `labeler.Limits` in Python.",
         )
     return out
 

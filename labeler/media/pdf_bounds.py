@@ -97,7 +97,10 @@ class Drawing:
         if drawn.objgen in self._open or depth > self._limits.max_depth:
             return 0  # a form that draws itself: pdfium stops there
         if len(self._known) > _MAX_FORMS:
-            raise LimitError("The PDF has too many forms and pictures.", "Raise the limit if you trust it.")
+            raise LimitError(
+                "The PDF has too many forms and pictures.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
+            )
         if drawn.get("/Subtype") == "/Image":
             self._picture(drawn)
             work = 1
@@ -113,7 +116,8 @@ class Drawing:
         width, height = (int(s) if isinstance(s, int) else 0 for s in sides)
         if width * height > self._limits.max_pixels:
             raise LimitError(
-                f"A picture in the PDF has {width} x {height} pixels.", "Raise the limit if you trust it."
+                f"A picture in the PDF has {width} x {height} pixels.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
 
 

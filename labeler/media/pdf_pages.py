@@ -128,7 +128,10 @@ class Pages:
                     continue
                 self._met.add(drawn.objgen)
                 if len(self._met) > self.limits.max_parts:
-                    raise LimitError("The PDF has too many parts.", "Raise the limit if you trust it.")
+                    raise LimitError(
+                        "The PDF has too many parts.",
+                        "If you trust it, allow more: `labeler.Limits` in Python.",
+                    )
                 if drawn.get("/Subtype") == "/Image":
                     yield drawn
                 else:

@@ -323,7 +323,10 @@ def pages(pdf: pikepdf.Pdf, most: int) -> list[pikepdf.Object]:
             continue
         seen.add(node.objgen)
         if len(seen) > most:
-            raise LimitError(f"The PDF has more than {most} pages.", "Raise the limit if you trust it.")
+            raise LimitError(
+                f"The PDF has more than {most} pages.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
+            )
         kids = node.get("/Kids")
         if isinstance(kids, pikepdf.Array):
             queue += reversed(list(kids))

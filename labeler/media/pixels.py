@@ -122,7 +122,7 @@ def check_pixels(size: tuple[int, int], frames: int, limits: Limits) -> None:
     if pixels > limits.max_pixels or frames > limits.max_frames or pixels * frames > 10 * limits.max_pixels:
         raise LimitError(
             f"The picture claims {size[0]} x {size[1]} pixels in {frames} frame(s): more than the limit allows.",
-            "Raise the limit if you trust it.",
+            "If you trust it, allow more: `labeler.Limits` in Python.",
         )
 
 

@@ -86,7 +86,8 @@ def walk(data: bytes, limits: Limits, *, deep: bool = False) -> tuple[Header, li
             raise damaged(f"the chunk at byte {at} is malformed or cut off")
         if len(chunks) >= limits.max_parts:
             raise LimitError(
-                f"The PNG has more than {limits.max_parts} chunks.", "Raise the limit if you trust it."
+                f"The PNG has more than {limits.max_parts} chunks.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
         if (deep or kind not in _PIXELS) and zlib.crc32(view[at + 4 : stop - 4]) != int.from_bytes(
             view[stop - 4 : stop], "big"
@@ -162,7 +163,8 @@ def _inflated(text: bytes, room: int) -> bytes:
         raise damaged(f"its compressed text cannot be read ({e})") from e
     if len(out) > room:
         raise LimitError(
-            "The PNG's texts are too long when decompressed.", "Raise the limit if you trust it."
+            "The PNG's texts are too long when decompressed.",
+            "If you trust it, allow more: `labeler.Limits` in Python.",
         )
     if not stream.eof:
         raise damaged("its compressed text is cut off")

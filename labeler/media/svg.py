@@ -118,7 +118,7 @@ class _Pass:
         if self._parts > self._limits.max_parts:
             raise LimitError(
                 f"The SVG has more than {self._limits.max_parts} elements and comments.",
-                "Raise the limit if you trust it.",
+                "If you trust it, allow more: `labeler.Limits` in Python.",
             )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -129,7 +129,9 @@ class _Pass:
         elif depth == 1:
             self._start_child(name, attributes)
         elif depth >= self._limits.max_depth * _NESTING:
-            raise LimitError("The SVG is nested too deep.", "Raise the limit if you trust it.")
+            raise LimitError(
+                "The SVG is nested too deep.", "If you trust it, allow more: `labeler.Limits` in Python."
+            )
         elif self._texts and self._child[1] == _METADATA:
             if depth == 2:
                 self._part = self._parser.CurrentByteIndex, _split(name), len(self.fields)

@@ -141,7 +141,10 @@ def parse(data: bytes, limits: Limits) -> Tiff:
 
 def _allow(parts: int, room: int) -> None:
     if parts > room:
-        raise LimitError("The TIFF has more parts than the limit allows.", "Raise the limit if you trust it.")
+        raise LimitError(
+            "The TIFF has more parts than the limit allows.",
+            "If you trust it, allow more: `labeler.Limits` in Python.",
+        )
 
 
 def _directory(tiff: Tiff, start: int, room: int) -> Directory:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -154,6 +155,7 @@ class CommandSigner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment | {"LABEL_ALGORITHM": self.algorithm},
+                start_new_session=True,  # a group of its own, so that what it starts ends with it
             )
         except OSError as e:
             raise IdentityError(
@@ -178,9 +180,9 @@ class CommandSigner:
                 "Check its connection, or raise --signer-timeout.",
             ) from e
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         return code, bytes(out), bytes(err)
 
 

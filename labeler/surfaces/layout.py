@@ -258,9 +258,13 @@ def arrange(
                     return Layout(mode, langs, tier, em, rows, box, (width, box.y + box.h))
             elif w <= width - 2 * margin and h <= height - 2 * margin and w * h <= MAX_SHARE * width * height:
                 box = _inset(Box(margin, math.floor(height - margin - h), w, h), size, fit)
-                return Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
+                placed = Layout(mode, langs, tier, em, rows, fit(_union(box, cover) if cover else box), size)
+                if placed.legible:  # together with an older one that it covers it may be too large
+                    return placed
     way_out = "Show it beside the picture and pass --notice none."
-    if mode == "plate":
+    if cover:
+        way_out = "Start from the picture as it was before its notice."
+    elif mode == "plate":
         with contextlib.suppress(NoticeError):
             arrange(size, words, "band", letters=letters)
             way_out = "Pass --notice band to add it below the picture."
