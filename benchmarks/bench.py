@@ -117,7 +117,7 @@ def size(data: bytes) -> str:
 # ---- in process
 
 
-def bare_sign() -> Callable[[bytes], bytes]:
+def bare_sign(mime: str = "image/jpeg") -> Callable[[bytes], bytes]:
     """c2pa-python as it comes, but for thumbnails: it reads back what it signed."""
     c2pa, who = mark._c2pa(), identity.ensure().signer
     assert isinstance(who, KeySigner)
@@ -126,7 +126,7 @@ def bare_sign() -> Callable[[bytes], bytes]:
 
     def sign(data: bytes) -> bytes:
         out = io.BytesIO()
-        c2pa.Builder(MANIFEST, context=context).sign(signer, "image/jpeg", io.BytesIO(data), out)
+        c2pa.Builder(MANIFEST, context=context).sign(signer, mime, io.BytesIO(data), out)
         return out.getvalue()
 
     return sign

@@ -15,7 +15,7 @@ from random import Random
 
 import pikepdf
 import pypdf
-from bench import LABEL, MANIFEST, machine, ratio, row, size, timed
+from bench import LABEL, MANIFEST, bare_sign, machine, ratio, row, size, timed
 from bench import turns as turns_of
 from pikepdf import Array, Dictionary, Name, Stream
 
@@ -25,7 +25,6 @@ from labeler.marks import c2pa as mark
 from labeler.media.base import Limits
 from labeler.media.pdf import MEDIUM
 from labeler.signing import identity
-from labeler.signing.signers import KeySigner
 from labeler.surfaces import page as surface
 
 Work = Callable[[bytes], bytes]
@@ -63,17 +62,7 @@ def ours() -> Work:
 
 def native() -> Work:
     """c2pa-python writes the whole file anew."""
-    c2pa, who = mark._c2pa(), identity.ensure().signer
-    assert isinstance(who, KeySigner)
-    context = c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}})
-    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(who.algorithm.encode(), who.chain, who.key, None))
-
-    def sign(data: bytes) -> bytes:
-        out = io.BytesIO()
-        c2pa.Builder(MANIFEST, context=context).sign(signer, "application/pdf", io.BytesIO(data), out)
-        return out.getvalue()
-
-    return sign
+    return bare_sign("application/pdf")
 
 
 def resident(name: str) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pictures import KINDS, encode, label
@@ -14,7 +16,7 @@ from pictures import KINDS, encode, label
 import labeler
 from labeler.errors import LabelError, LimitError
 from labeler.media import Slot, identify
-from labeler.media.base import Limits
+from labeler.media.base import Limits, whole
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -144,3 +146,15 @@ def test_no_debris_after_failures(tmp_path: Path) -> None:
         with pytest.raises(LabelError):
             labeler.add(data, target, label())
     assert os.listdir(tmp_path) == []
+
+
+def test_streams_are_read_whole_from_where_they_stand() -> None:
+    data = encode("png")
+    packed = io.BytesIO(gzip.compress(b"??" + data))
+    with gzip.open(packed) as unpacked:
+        sources: tuple[Any, ...] = (io.BytesIO(b"??" + data), unpacked)
+        for source in sources:
+            source.seek(2)
+            assert whole(source, Limits()) == data and source.tell() == 2
+            with pytest.raises(LimitError):
+                whole(source, Limits(max_bytes=len(data) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -478,7 +479,12 @@ def whole(src: BinaryIO, limits: Limits) -> bytes:
         LimitError: more than ``limits.max_bytes``.
     """
     at = src.tell()
-    data = src.read(limits.max_bytes + 1)
+    try:
+        size = src.seek(0, os.SEEK_END) - at  # asked for 2 GiB, a file would make room for them first
+    except (OSError, ValueError):  # a stream that is unpacked does not know its end
+        size = limits.max_bytes + 1
+    src.seek(at)
+    data = src.read(min(max(0, size), limits.max_bytes + 1))
     src.seek(at)
     if len(data) > limits.max_bytes:
         raise LimitError(
