@@ -271,7 +271,7 @@ def survey(
     label, record = _label(readings, facts)
     if (
         record
-        and record.get("signed")
+        and record.get("signed") is not False  # every record of ours is written to be signed
         and not any(m.kind in ("c2pa", "sidecar") for r in readings for m in r.marks)
     ):
         facts.append(Fact("c2pa.removed", Level.FAILURE, "c2pa"))

@@ -137,7 +137,7 @@ def splice(data: bytes, packet: bytes) -> bytes:
 
 
 def record(made: Label, layout: Layout) -> dict[str, Any]:
-    return {"version": 1, "label": made.to_dict(), "notice": layout.to_dict()}
+    return {"version": 1, "label": made.to_dict(), "notice": layout.to_dict(), "signed": False}
 
 
 def png(image: Image.Image) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import importlib
 import io
@@ -678,3 +679,25 @@ def test_real_pages_and_texts(corpus: Path) -> None:
         assert "c2pa.intact" in codes(report) and {"notice.kk", "notice.doubtful"} & codes(report).keys(), (
             path.name
         )
+
+
+def test_a_record_without_its_signature_is_told_whatever_it_says() -> None:
+    data = add(variant("html", "document"), "html").data
+    cut = re.sub(rb"<script[^>]*application/c2pa[^>]*>[^<]*</script>", b"", data)
+    for altered in (cut, cut.replace(b"signed", b"sighed")):
+        assert len(altered) < len(data)
+        report = labeler.verify(altered, name="a.html")
+        assert any(f.code == "c2pa.removed" for f in report.facts)
+
+
+def test_a_store_without_a_manifest_is_malformed() -> None:
+    data = add(variant("html", "document"), "html").data
+    store = re.search(rb"application/c2pa[^>]*>([^<]+)<", data)
+    assert store
+    manifest = base64.b64decode(store[1])
+    emptied = manifest.replace(b'},"notice"', b'],"notice"')  # c2pa then tells of no manifest
+    assert emptied != manifest
+    altered = data.replace(store[1], base64.b64encode(emptied))
+    report = labeler.verify(altered, name="a.html")
+    assert report.error is None and report.verdict in ("incomplete", "tampered")
+    assert any(m.kind == "c2pa" and m.status == "invalid" for m in report.marks)

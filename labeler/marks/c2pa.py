@@ -526,7 +526,10 @@ def _results(reader: Any, data: bytes, hole: Hole | None) -> dict[str, Any]:
         codes = active.get(level) or ()
         active[level] = [c for c in codes if not str(c.get("code")).startswith("assertion.dataHash.")]
     store = json.loads(reader.detailed_json())
-    assertions = store["manifests"][store["active_manifest"]]["assertion_store"]
+    try:
+        assertions = store["manifests"][store["active_manifest"]]["assertion_store"]
+    except (KeyError, TypeError) as e:
+        raise ValueError("the store holds no manifest") from e
     hashes = [value for name, value in assertions.items() if name.split("__")[0] == "c2pa.hash.data"]
     why = _unbound(data, hole, hashes)
     code = "assertion.dataHash.mismatch" if why else "assertion.dataHash.match"
