@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 Depth = Literal["fast", "default", "deep"]
 Source = str | Path | bytes | BinaryIO
-_PARALLEL = 4 << 20  # from this size on, hashing beside validating is worth a thread
+_PARALLEL = 1 << 20  # from this size on, hashing beside validating is worth a thread
 _LARGE = 0.05  # capital letters of a notice, as a share of the short side (GB 45438-2025 section 5.2)
 _CLEAN = ("c2pa", "sidecar", "xmp", "exif", "notice")  # every report tells of these, absent or not
 
